@@ -1,0 +1,1 @@
+"""The event row: its columns (`columns`) and the pure `record -> row` (`row`)."""

@@ -1,0 +1,347 @@
+"""`record -> row`: one CloudTrail record's bytes become the values of the event row; pure, no I/O, no clock.
+
+Nothing is dropped. What fits a column goes there, what does not goes to `extra` under its path, and a record that
+no partition can hold is refused with `Unusable`.
+
+Two ways give the same row. The fast one lets msgspec decode a record that is as documented; a check that counts
+keys proves that none was repeated. Anything else (unknown fields, other types, repeated keys, integers above 64
+bits, lone surrogates) takes the careful one, which walks the record with the standard library's parser.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any, NamedTuple, NoReturn
+
+import msgspec
+
+from runtime.events.columns import PROMOTE, Column, Kind, columns
+
+VERSION = 1
+"""Version of the row; raised when the same record would give another row."""
+
+
+class Unusable(ValueError):
+    """A record that cannot become a row; its text is the reason."""
+
+
+class Row(NamedTuple):
+    """One event: its partition (`YYYY-MM-DD`) and a value per column of `RowMaker.columns`, in their order.
+
+    Values are text or None. `eventtime` is `YYYY-MM-DDTHH:MM:SS[.ffffff]Z`.
+    """
+
+    eventdate: str
+    values: tuple[str | None, ...]
+
+
+# Fields that real records hold both as booleans and as text; with msgspec told so, neither leaves the fast path.
+_BOOLEANS = {"managementEvent", "readOnly", "sessionCredentialFromConsole", "mfaAuthenticated", "assumedRoot"}
+
+_ISO = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,6})0*)?(Z|[+-]\d\d:?\d\d)", re.ASCII)
+
+type_tree = dict[str, "int | type_tree"]
+
+
+@lru_cache(maxsize=1 << 16)
+def _parse_time(text: str) -> tuple[str, str, bool] | None:
+    """(eventdate, eventtime in UTC, whether the text was already in that form), or None if it is no time."""
+    match = _ISO.fullmatch(text)
+    if match is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    fraction = f".{moment.microsecond:06d}" if moment.microsecond else ""
+    day = f"{moment.year:04d}-{moment.month:02d}-{moment.day:02d}"
+    normal = f"{day}T{moment.hour:02d}:{moment.minute:02d}:{moment.second:02d}{fraction}Z"
+    return day, normal, normal == text
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    msg = f"{name} is not JSON"
+    raise ValueError(msg)
+
+
+# Numbers stay text: the parser is used to find where values end, and int() refuses more than 4,300 digits.
+_SCANNER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_refuse_constant)
+_SPACE = re.compile(r"[ \t\n\r]*")
+
+
+def pairs(text: str) -> Iterator[tuple[str, str]]:
+    """(key, value's own text) of a JSON object, in order and with repeated keys, which no parser hands out.
+
+    Raises ValueError (or RecursionError) where the text is not one JSON object.
+    """
+
+    def skip(at: int) -> int:
+        found = _SPACE.match(text, at)
+        return found.end() if found else at
+
+    def expect(character: str, at: int) -> int:
+        if text[at : at + 1] != character:
+            msg = f"{character!r} expected at character {at}"
+            raise ValueError(msg)
+        return skip(at + 1)
+
+    at = expect("{", skip(0))
+    if text[at : at + 1] != "}":
+        while True:
+            if text[at : at + 1] != '"':
+                msg = f"a key expected at character {at}"
+                raise ValueError(msg)
+            key, at = _SCANNER.raw_decode(text, at)
+            start = expect(":", skip(at))
+            _, end = _SCANNER.raw_decode(text, start)
+            yield key, text[start:end]
+            at = skip(end)
+            if text[at : at + 1] != ",":
+                break
+            at = skip(at + 1)
+    if expect("}", at) != len(text):
+        msg = "something follows the object"
+        raise ValueError(msg)
+
+
+def _scalar(raw: str) -> str | None:
+    """Column value of a scalar's JSON text: a string's content, a number's or boolean's text; None if neither.
+
+    A string with a lone surrogate has no UTF-8 form, so no column can hold it.
+    """
+    if raw[0] == '"':
+        value = json.loads(raw)
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return None
+        return str(value)
+    return None if raw[0] in "{[n" else raw
+
+
+def _absent(raw: str) -> bool:
+    return raw in ("null", "{}")
+
+
+def _path_part(key: str) -> str:
+    return re.sub(r"([\\.\[])", r"\\\1", key)
+
+
+class RowMaker:
+    """`record -> row` for one list of promoted paths. Raises ValueError for a path that cannot be promoted."""
+
+    def __init__(self, promote: Iterable[str] = PROMOTE) -> None:
+        self.columns = columns(promote)
+        index = {column.name: at for at, column in enumerate(self.columns)}
+        self._eventtime, self._eventid = index["eventtime"], index["eventid"]
+        self._extra, self._sourcefile = index["extra"], index["sourcefile"]
+        fixed = [(at, c) for at, c in enumerate(self.columns) if c.kind in (Kind.SCALAR, Kind.JSON)]
+        self._json = frozenset(at for at, c in fixed if c.kind is Kind.JSON)
+        self._tree = _tree(fixed)
+        self._promote = self._promoted_trees()
+        self._tail = (None,) * (len(self.columns) - len(fixed))
+
+        order: list[int] = []  # column index per place in the flattened structs; -1 for a struct itself
+        self._nested: list[tuple[int, tuple[None, ...]]] = []
+        struct = self._struct("Event", self._tree, order)
+        self._decode = msgspec.json.Decoder(struct).decode
+        places = {at: place for place, at in enumerate(order) if at >= 0}
+        self._pick = itemgetter(*(places[at] for at, _ in fixed))
+        self._booleans = [at for at, c in fixed if c.path[-1] in _BOOLEANS]
+        self._json_order = sorted(self._json)
+
+    def row(self, record: bytes, sourcefile: str) -> Row:
+        """Row of one record (a JSON object's bytes). Raises Unusable with the reason if there can be none."""
+        values, extra = self._fast(record) or self._careful(record)
+        text = values[self._eventtime]
+        time = _parse_time(text) if text else None
+        if time is None:
+            shown = extra.get("eventTime", "missing") if text is None else json.dumps(text)
+            raise Unusable(f"no usable eventTime: {shown[:80]}")
+        eventdate, normal, canonical = time
+        if not canonical:
+            extra = {"eventTime": json.dumps(text), **extra}
+            values[self._eventtime] = normal
+        identity = values[self._eventid]
+        if not identity or identity.startswith("sha256:"):
+            if identity is not None:  # '' would make all such events one; the other form is ours
+                extra = {"eventID": json.dumps(identity), **extra}
+            values[self._eventid] = "sha256:" + hashlib.sha256(record).hexdigest()
+        for at, table in self._promote:
+            json_text = values[at]
+            if json_text is not None and json_text[0] == "{":
+                self._copy_promoted(json_text, table, values)
+        if extra:
+            values[self._extra] = "{" + ",".join(f"{json.dumps(k)}:{v}" for k, v in extra.items()) + "}"
+        values[self._sourcefile] = sourcefile
+        return Row(eventdate, tuple(values))
+
+    def _fast(self, record: bytes) -> tuple[list[str | None], dict[str, str]] | None:
+        """Values of a record that is as documented and compact; None if it needs the careful way."""
+        # With no space before a colon, every key is followed by `":`, which the check below counts.
+        if b" :" in record or b"\n" in record or b"\t" in record or b"\r" in record:
+            return None
+        try:
+            flat = msgspec.structs.astuple(self._decode(record))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return None
+        for place, empty in self._nested:
+            child = flat[place]
+            flat += empty if child is None else msgspec.structs.astuple(child)
+        # msgspec keeps the last of repeated keys, silently (https://github.com/jcrist/msgspec/issues/648).
+        # Keys outside free-form fields = values decoded + nulls, or some key stood there twice.
+        keys = record.count(b'":') - (len(flat) - flat.count(None))
+        values: list[Any] = [*self._pick(flat), *self._tail]
+        nulls = 0
+        for at in self._json_order:
+            raw = values[at]
+            if raw is None:
+                continue
+            content = bytes(raw)
+            if content == b"null":
+                keys += 1
+                values[at] = None
+                continue
+            colons = content.count(b'":')
+            keys -= colons
+            if colons:
+                nulls -= content.count(b'":null')
+            try:
+                values[at] = None if content == b"{}" else content.decode()
+            except UnicodeDecodeError:
+                return None
+        if keys and keys != nulls + record.count(b'":null'):
+            return None
+        for at in self._booleans:
+            value = values[at]
+            if value is True:
+                values[at] = "true"
+            elif value is False:
+                values[at] = "false"
+        return values, {}
+
+    def _careful(self, record: bytes) -> tuple[list[str | None], dict[str, str]]:
+        """Values and `extra` of any record. Raises Unusable where it is not a JSON object in UTF-8."""
+        values: list[str | None] = [None] * len(self.columns)
+        extra: dict[str, str] = {}
+        try:
+            self._walk(pairs(record.decode()), self._tree, "", values, extra)
+        except UnicodeDecodeError as error:
+            raise Unusable(f"not UTF-8: byte {record[error.start]:#04x} at {error.start}") from error
+        except RecursionError as error:
+            raise Unusable("nested too deep to read") from error
+        except ValueError as error:
+            raise Unusable(f"not a JSON object: {error}") from error
+        return values, extra
+
+    def _walk(
+        self,
+        fields: Iterable[tuple[str, str]],
+        tree: type_tree,
+        prefix: str,
+        values: list[str | None],
+        extra: dict[str, str],
+    ) -> None:
+        seen: dict[str, int] = {}
+        for key, raw in fields:
+            node = tree.get(key)
+            if node is not None and _absent(raw):
+                continue
+            path = prefix + _path_part(key)
+            seen[key] = seen.get(key, 0) + 1
+            if seen[key] > 1:
+                extra[f"{path}[{seen[key]}]"] = raw
+            elif isinstance(node, dict) and raw[0] == "{":
+                self._walk(pairs(raw), node, path + ".", values, extra)
+            elif isinstance(node, int) and node in self._json:
+                values[node] = raw
+            elif isinstance(node, int) and (value := _scalar(raw)) is not None:
+                values[node] = value
+            else:
+                extra[path] = raw
+
+    def _copy_promoted(self, json_text: str, table: type_tree, values: list[Any]) -> None:
+        try:
+            found: Mapping[str, Any] = _decode_level(json_text)
+        except (msgspec.MsgspecError, RecursionError):
+            found = {key: raw.encode() for key, raw in pairs(json_text)}
+        for key, content in found.items():
+            node = table.get(key)
+            if node is None:
+                continue
+            raw = bytes(content).decode().strip()  # msgspec keeps the space before a value
+            if isinstance(node, dict):
+                if raw[0] == "{":
+                    self._copy_promoted(raw, node, values)
+            elif raw[0] == '"' and "\\" not in raw:
+                values[node] = raw[1:-1]
+            elif not _absent(raw):
+                values[node] = raw if raw[0] in "{[" else _scalar(raw)
+
+    def _promoted_trees(self) -> list[tuple[int, type_tree]]:
+        paths = {c.path: at for at, c in enumerate(self.columns) if c.kind is Kind.JSON}
+        inner: dict[int, list[tuple[int, tuple[str, ...]]]] = {}
+        for at, column in enumerate(self.columns):
+            if column.kind is Kind.PROMOTED:
+                for path, parent in paths.items():
+                    if column.path[: len(path)] == path:
+                        inner.setdefault(parent, []).append((at, column.path[len(path) :]))
+        return [(parent, _paths_tree(found)) for parent, found in inner.items()]
+
+    def _struct(self, name: str, tree: type_tree, order: list[int]) -> type[msgspec.Struct]:
+        """Struct of one level; appends to `order` what its places hold, then its children's places."""
+        fields: list[tuple[str, Any, Any]] = []
+        children: list[tuple[int, str, type_tree]] = []
+        for key, node in tree.items():
+            if isinstance(node, dict):
+                children.append((len(order), key, node))
+                order.append(-1)
+                fields.append((key, None, None))
+            else:
+                order.append(node)
+                kind = msgspec.Raw if node in self._json else (bool | str | None if key in _BOOLEANS else str | None)
+                fields.append((key, kind, None))
+        types: dict[str, type[msgspec.Struct]] = {}
+        for place, key, node in children:
+            before = len(order)
+            slot = len(self._nested)
+            self._nested.append((place, ()))
+            types[key] = self._struct(f"{name}_{key}", node, order)
+            # a child's own fields come first; its children's places are appended when they are reached
+            self._nested[slot] = (place, (None,) * len(node))
+            assert len(order) >= before + len(node)
+        return msgspec.defstruct(
+            name,
+            [(k, types[k] | None if k in types else t, d) for k, t, d in fields],
+            forbid_unknown_fields=True,
+            gc=False,
+        )
+
+
+_decode_level = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+def _tree(fixed: list[tuple[int, Column]]) -> type_tree:
+    return _paths_tree((at, column.path) for at, column in fixed)
+
+
+def _paths_tree(paths: Iterable[tuple[int, tuple[str, ...]]]) -> type_tree:
+    """Nested dict of keys down to column numbers. Raises ValueError for a path that ends inside another."""
+    tree: type_tree = {}
+    for at, path in paths:
+        level = tree
+        for key in path[:-1]:
+            child = level.setdefault(key, {})
+            level = child if isinstance(child, dict) else {}
+            if not isinstance(child, dict):
+                break
+        else:
+            if path[-1] not in level:
+                level[path[-1]] = at
+                continue
+        raise ValueError(f"promote: {'.'.join(path)} and another promoted path lie in each other; drop one")
+    return tree
