@@ -1,0 +1,150 @@
+"""The command `trailsight`: each subcommand reads its options, calls one function and prints what it returns.
+
+Exit codes: 0 clean, 1 failure, 2 wrong use, 3 something was quarantined or does not verify. Imports of the engine
+stand inside the commands: `trailsight --help` needs none of it.
+"""
+
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+QUARANTINED = 3
+WRONG_USE = 2
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Your own CloudTrail lake: log files in; Parquet, SQL and a dashboard out.",
+)
+
+LakeOption = Annotated[Path, typer.Option("--lake", help="Folder of the lake.", envvar="TRAILSIGHT_LAKE")]
+
+
+def main() -> NoReturn:
+    """Run the command line; a foreseen mistake is one sentence on standard error, never a traceback."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        _stop("interrupted; the lake is as it was before this run", 130)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone: nobody is left to tell
+        sys.exit(1)
+    except Exception as error:
+        code = _foreseen(error)
+        if code is None:
+            raise
+        _stop(str(error), code)
+    sys.exit(0)
+
+
+def _foreseen(error: Exception) -> int | None:
+    """Exit code of an error that is the user's to mend; None for one that is ours."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if names & {"InputError", "QueryError", "Refused", "SpecError"}:
+        return WRONG_USE
+    return 1 if names & {"LakeError", "OSError"} else None
+
+
+def _stop(sentence: str, code: int) -> NoReturn:
+    from runtime.local.text import harmless
+
+    print(f"trailsight: {harmless(sentence)}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _day(text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no day; write it as 2026-01-31") from None
+
+
+@app.command()
+def local(
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="INPUT...", help="Log files, folders of them, or s3://bucket/prefix.")
+    ],
+    lake: LakeOption,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    start: Annotated[str | None, typer.Option("--from", metavar="DAY", help="First delivery day to read.")] = None,
+    end: Annotated[str | None, typer.Option("--to", metavar="DAY", help="Last delivery day to read.")] = None,
+    account: Annotated[list[str] | None, typer.Option(help="Only this account; may be given again.")] = None,
+    region: Annotated[list[str] | None, typer.Option(help="Only this Region; may be given again.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be read; read and write nothing.")] = False,
+    profile: Annotated[str | None, typer.Option(help="AWS profile for s3:// inputs.")] = None,
+    role_arn: Annotated[str | None, typer.Option(help="Role to assume for s3:// inputs.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; one per core by default.")] = None,
+) -> None:
+    """Take log files into the lake, and say what became of each record.
+
+    Example: `trailsight local ~/AWSLogs --lake lake --from 2026-01-01`
+    """
+    from cli.progress import shown
+    from cli.summary import as_dict, print_listing, print_summary
+    from runtime.local.ingest import Selection, ingest, listing
+    from runtime.local.inputs import S3Options
+    from runtime.local.lake import Lake
+
+    selection = Selection(
+        _day(start),
+        _day(end),
+        frozenset(account) if account else None,
+        frozenset(region) if region else None,
+    )
+    s3 = S3Options(profile=profile, role_arn=role_arn)
+    if dry_run:
+        print_listing(listing(inputs, selection, s3), as_json=as_json)
+        return
+    with shown() as progress:
+        summary = ingest(inputs, Lake(lake), selection=selection, s3=s3, workers=workers, progress=progress)
+    if as_json:
+        _print_json(as_dict(summary))
+    else:
+        print_summary(summary)
+    if not summary.clean:
+        raise typer.Exit(QUARANTINED)
+
+
+@app.command()
+def columns(
+    output_format: Annotated[str, typer.Option("--format", help="table, json or markdown.")] = "table",
+) -> None:
+    """List the columns of the event row: the reference.
+
+    Example: `trailsight columns --format json`
+    """
+    from runtime.events.columns import COLUMNS, PARTITION, Column
+
+    def path(column: Column) -> str:
+        return ".".join(column.path)
+
+    listed = (*COLUMNS, PARTITION)
+    if output_format == "json":
+        _print_json([{"name": c.name, "type": c.type, "path": path(c), "description": c.description} for c in listed])
+    elif output_format == "markdown":
+        print("| column | type | path in the record | meaning |\n| --- | --- | --- | --- |")
+        for c in listed:
+            print(f"| `{c.name}` | {c.type} | {'`' + path(c) + '`' if c.path else ''} | {c.description} |")
+    elif output_format == "table":
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table("column", "type", "path", "meaning", box=None, pad_edge=False)
+        for c in listed:
+            table.add_row(c.name, c.type, path(c), c.description)
+        Console().print(table)
+    else:
+        raise typer.BadParameter(f"--format {output_format!r}: choose table, json or markdown")
+
+
+def _print_json(value: Any) -> None:
+    import json
+
+    print(json.dumps(value, indent=2))

@@ -1,0 +1,326 @@
+"""Finds CloudTrail's log files in what the user names: files, folders and s3:// prefixes, in every layout they have.
+
+What the path says (account, Region, delivery day, kind) decides what is listed and read at all. Known layouts, below
+any prefix: AWSLogs/<account>/<kind>/<region>/<yyyy>/<mm>/<dd>/, AWSLogs/o-<id>/<account>/..., Control Tower's
+o-<id>/AWSLogs/o-<id>/<account>/..., and flat folders of downloads, whose file names say the same.
+"""
+
+import io
+import os
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, BinaryIO
+
+SUFFIXES = (".json", ".json.gz", ".gz", ".jsonl", ".jsonl.gz", ".ndjson", ".csv")
+KINDS = {
+    "CloudTrail": "log",
+    "CloudTrail-Insight": "insight",
+    "CloudTrail-NetworkActivity": "networkactivity",
+    "CloudTrail-Digest": "digest",
+    "CloudTrail-Aggregated": "aggregated",
+}
+_ACCOUNT = re.compile(r"\d{12}")
+_REGION = re.compile(r"[a-z]{2,6}(-[a-z0-9]+)+")
+_NAME = re.compile(r"(\d{12})_(CloudTrail(?:-[A-Za-z]+)?)_([a-z0-9-]+)_(?:.*_)?(\d{4})(\d\d)(\d\d)T\d{4,6}Z(?:_|\.)")
+
+
+class InputError(ValueError):
+    """An input that cannot be listed or read; its text is one sentence with the cure."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogFile:
+    """One file to read. `key` is its path from AWSLogs/ on, `version` changes with its content, `size` is in bytes."""
+
+    uri: str
+    key: str
+    size: int
+    version: str
+    day: date | None = None
+    account: str | None = None
+    region: str | None = None
+    kind: str = "log"
+
+
+@dataclass(frozen=True, slots=True)
+class S3Options:
+    """How S3 is reached; None is what the AWS SDK finds by itself."""
+
+    profile: str | None = None
+    role_arn: str | None = None
+    region: str | None = None
+    endpoint_url: str | None = None
+
+
+@dataclass(slots=True)
+class Listing:
+    """Files to read, sorted by URI, and what was passed over, by reason: digest, aggregated, not asked for, no log."""
+
+    files: list[LogFile] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+    s3_requests: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What a path says so far; None is not known."""
+
+    account: str | None = None
+    kind: str | None = None
+    region: str | None = None
+    year: int | None = None
+    month: int | None = None
+    day: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    start: date | None
+    end: date | None
+    accounts: Collection[str] | None
+    regions: Collection[str] | None
+
+    def admits(self, place: _Place) -> bool:
+        """Whether anything below the place can be wanted."""
+        if self.accounts is not None and place.account is not None and place.account not in self.accounts:
+            return False
+        if self.regions is not None and place.region is not None and place.region not in self.regions:
+            return False
+        if place.year is None:
+            return True
+        try:
+            first = date(place.year, place.month or 1, place.day or 1)
+            last = date(place.year, place.month or 12, place.day or 28)
+        except ValueError:
+            return True  # no real day: the folder means something else
+        if place.day is None:
+            last = date(last.year + last.month // 12, last.month % 12 + 1, 1) - timedelta(days=1)
+        return not ((self.end is not None and first > self.end) or (self.start is not None and last < self.start))
+
+
+def find(
+    inputs: Sequence[str],
+    *,
+    start: date | None = None,
+    end: date | None = None,
+    accounts: Collection[str] | None = None,
+    regions: Collection[str] | None = None,
+    s3: S3Options | None = None,
+) -> Listing:
+    """Log files of the inputs; `start` and `end` (inclusive) bound the delivery day that the path names.
+
+    Digests and aggregated events are counted, not listed. Raises InputError for an input that is not there.
+    """
+    wanted = _Wanted(start, end, accounts, regions)
+    listing = Listing()
+    found: dict[str, LogFile] = {}
+    for name in inputs:
+        if name.startswith("s3://"):
+            files = _find_s3(name, wanted, s3 or S3Options(), listing)
+        elif "://" in name:
+            raise InputError(f"{name}: name a file, a folder or s3://bucket/prefix")
+        else:
+            files = _find_local(name, wanted, listing)
+        found.update((file.uri, file) for file in files)
+    listing.files = [found[uri] for uri in sorted(found)]
+    return listing
+
+
+def open_bytes(file: LogFile, s3: S3Options | None = None) -> BinaryIO:
+    """The file's bytes as a stream. Raises InputError or OSError if it cannot be opened."""
+    if not file.uri.startswith("s3://"):
+        return Path(file.uri).open("rb")
+    bucket, _, key = file.uri.removeprefix("s3://").partition("/")
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        body = _client(s3 or S3Options()).get_object(Bucket=bucket, Key=key)["Body"]
+    except (BotoCoreError, ClientError) as error:
+        raise InputError(_s3_sentence(file.uri, error)) from error
+    return io.BufferedReader(_Readable(body), buffer_size=1 << 20)
+
+
+class _Readable(io.RawIOBase):
+    """An S3 body as a raw stream."""
+
+    def __init__(self, body: Any) -> None:
+        self._body = body
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        chunk = self._body.read(len(buffer))
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
+
+    def close(self) -> None:
+        self._body.close()
+        super().close()
+
+
+def _place(parts: Sequence[str]) -> _Place:
+    """What the folders of a path say: of the last `<account>/<kind>/<region>/<yyyy>/<mm>/<dd>` that begins in it."""
+    place = _Place()
+    for at, part in enumerate(parts):
+        if _ACCOUNT.fullmatch(part):
+            place = _Place(account=part)
+        elif part in KINDS and place.kind is None:
+            place = _Place(account=place.account, kind=part)
+            rest = parts[at + 1 : at + 5]
+            if rest and _REGION.fullmatch(rest[0]):
+                numbers = []
+                for text, width in zip(rest[1:], (4, 2, 2), strict=False):
+                    if not (text.isascii() and text.isdigit() and len(text) == width):
+                        break
+                    numbers.append(int(text))
+                place = _Place(place.account, part, rest[0], *numbers)
+    return place
+
+
+def _log_file(parts: Sequence[str], name: str, listing: Listing, wanted: _Wanted) -> _Place | None:
+    """What path and name say of a file to read; None, counted with its reason, for one to pass over."""
+    place = _place(parts)
+    named = _NAME.match(name)
+    if named:
+        account, kind, region, *numbers = named.groups()
+        place = _Place(account, place.kind or kind, region, *map(int, numbers))
+    kind = KINDS.get(place.kind or "CloudTrail", "no log")
+    if kind in ("digest", "aggregated", "no log"):
+        listing.skipped[kind] += 1
+    elif not name.lower().endswith(SUFFIXES):
+        listing.skipped["no log"] += 1
+    elif not wanted.admits(place):
+        listing.skipped["not asked for"] += 1
+    else:
+        return place
+    return None
+
+
+def _made(uri: str, parts: Sequence[str], fallback: str, size: int, version: str, place: _Place) -> LogFile:
+    key = "/".join(parts[len(parts) - 1 - parts[::-1].index("AWSLogs") :]) if "AWSLogs" in parts else fallback
+    day = None
+    if place.year and place.month and place.day:
+        try:
+            day = date(place.year, place.month, place.day)
+        except ValueError:
+            day = None  # a folder or name that only looks like a date
+    # Names that are not UTF-8 reach Parquet as text with their odd bytes spelled out.
+    key = os.fsencode(key).decode("utf-8", "backslashreplace")
+    kind = KINDS.get(place.kind or "CloudTrail", "log")
+    return LogFile(uri, key, size, version, day, place.account, place.region, kind)
+
+
+def _find_local(name: str, wanted: _Wanted, listing: Listing) -> Iterator[LogFile]:
+    root = Path(name).expanduser().absolute()
+    try:
+        if not root.exists():
+            raise InputError(f"{name}: no such file or folder; check the path")
+        if root.is_file():
+            named = _log_file(root.parts[:-1], root.name, Listing(), wanted)
+            yield _local_file(root, root.name, named or _Place())
+            return
+        # A file named as an input is always read; below a folder, what is no log is passed over.
+        seen: set[tuple[int, int]] = set()
+        for folder, folders, files in os.walk(root, followlinks=True, onerror=_unreadable):
+            here = Path(folder).stat()
+            if (here.st_dev, here.st_ino) in seen:  # a link that leads back
+                folders.clear()
+                continue
+            seen.add((here.st_dev, here.st_ino))
+            parts = Path(folder).parts
+            folders[:] = sorted(f for f in folders if wanted.admits(_place((*parts, f))))
+            for file in files:
+                place = _log_file(parts, file, listing, wanted)
+                if place is not None:
+                    path = Path(folder, file)
+                    yield _local_file(path, str(path.relative_to(root)), place)
+    except OSError as error:
+        raise InputError(f"{error.filename or name}: {error.strerror}; check the path and its permissions") from error
+
+
+def _unreadable(error: OSError) -> None:
+    raise error
+
+
+def _local_file(path: Path, fallback: str, place: _Place) -> LogFile:
+    state = path.stat()
+    return _made(str(path), path.parts, fallback, state.st_size, f"{state.st_mtime_ns}-{state.st_size}", place)
+
+
+@lru_cache
+def _client(options: S3Options) -> Any:
+    import boto3
+    from botocore.config import Config
+
+    session = boto3.Session(profile_name=options.profile, region_name=options.region)
+    if options.role_arn is not None:
+        from botocore.credentials import DeferredRefreshableCredentials, create_assume_role_refresher
+        from botocore.session import Session
+
+        refresh = create_assume_role_refresher(
+            session.client("sts", endpoint_url=options.endpoint_url),
+            {"RoleArn": options.role_arn, "RoleSessionName": "trailsight"},
+        )
+        inner = Session(profile=options.profile)
+        inner._credentials = DeferredRefreshableCredentials(refresh, "assume-role")  # noqa: SLF001 - its documented use
+        session = boto3.Session(botocore_session=inner, region_name=options.region)
+    return session.client(
+        "s3", endpoint_url=options.endpoint_url, config=Config(retries={"mode": "adaptive", "max_attempts": 8})
+    )
+
+
+def _find_s3(name: str, wanted: _Wanted, options: S3Options, listing: Listing) -> Iterator[LogFile]:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    bucket, _, prefix = name.removeprefix("s3://").partition("/")
+    if not bucket:
+        raise InputError(f"{name}: name a bucket, as in s3://bucket/prefix")
+    try:
+        client = _client(options)
+        for item in _list_s3(client, bucket, prefix, wanted, listing):
+            key = item["Key"]
+            parts = key.split("/")
+            place = _log_file(parts[:-1], parts[-1], listing, wanted) if parts[-1] else None
+            if place is not None:
+                yield _made(f"s3://{bucket}/{key}", parts, key, item["Size"], item["ETag"].strip('"'), place)
+    except (BotoCoreError, ClientError) as error:
+        raise InputError(_s3_sentence(name, error)) from error
+
+
+def _list_s3(client: Any, bucket: str, prefix: str, wanted: _Wanted, listing: Listing) -> Iterator[dict[str, Any]]:
+    """Objects below a prefix, level by level where a bound can prune what is below."""
+    parts = prefix.split("/")[:-1]
+    place = _place(parts)
+    bounded = wanted.start is not None or wanted.end is not None
+    deep_enough = place.day is not None or (place.region is not None and not bounded)
+    unbounded = not bounded and wanted.accounts is None and wanted.regions is None
+    flat = unbounded or deep_enough or KINDS.get(place.kind or "") in ("digest", "aggregated")
+    arguments = {"Bucket": bucket, "Prefix": prefix, **({} if flat else {"Delimiter": "/"})}
+    for page in client.get_paginator("list_objects_v2").paginate(**arguments):
+        listing.s3_requests += 1
+        yield from page.get("Contents", ())
+        for below in page.get("CommonPrefixes", ()):
+            if wanted.admits(_place(below["Prefix"].split("/")[:-1])):
+                yield from _list_s3(client, bucket, below["Prefix"], wanted, listing)
+
+
+def _s3_sentence(name: str, error: Exception) -> str:
+    """What went wrong with S3, and what to do about it."""
+    denied = "access denied; it takes s3:ListBucket and s3:GetObject there, and kms:Decrypt on its key"
+    code = getattr(error, "response", {}).get("Error", {}).get("Code", type(error).__name__)
+    cures = {
+        "NoSuchBucket": "there is no such bucket; check its name",
+        "NoSuchKey": "the object is gone; list again",
+        "404": "there is no such bucket or object; check the name",
+        "AccessDenied": denied,
+        "403": denied,
+        "NoCredentialsError": "no AWS credentials; name a profile with --profile, or log in first",
+        "ProfileNotFound": "there is no such profile; see ~/.aws/config",
+    }
+    return f"{name}: {cures.get(code, f'S3 said {error}; try again or check --profile and --role-arn')}"

@@ -1,0 +1,132 @@
+"""The lake's folder: where things stand in it, its lock, its ledger, and how a run's files appear in it at once.
+
+    LAKE/parquettrails/eventdate=YYYY-MM-DD/<run>-<n>.parquet   the events
+    LAKE/quarantine/<run>/records.jsonl, files/                 what could not become a row, with the reason
+    LAKE/ledger/<run>.jsonl                                     one line per log file taken
+    LAKE/_run/<run>/                                            a run at work; no reader looks here
+
+A run writes everything below `_run`. Its commit is one atomic rename: that of the manifest that lists the moves
+into place. A run killed before it never happened; one killed after it is completed by whoever opens the lake next.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+class LakeError(RuntimeError):
+    """The lake cannot be used; its text is one sentence with the cure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Ledger line of one log file: records = rows + duplicates + duplicate_differs + quarantined.
+
+    `reason` is set when the file as a whole was quarantined; then all counts are 0. `problem` is why the first of its
+    records was set aside.
+    """
+
+    uri: str
+    key: str
+    version: str
+    records: int = 0
+    rows: int = 0
+    duplicates: int = 0
+    duplicate_differs: int = 0
+    quarantined: int = 0
+    reason: str | None = None
+    problem: str | None = None
+
+
+class Lake:
+    """One lake folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.events = root / "parquettrails"
+        self.quarantine = root / "quarantine"
+        self._ledger = root / "ledger"
+        self._runs = root / "_run"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the lake for one run, its predecessor's commit completed first. Raises LakeError if it is taken."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            # The kernel drops the lock with its holder, however that dies: a lock file cannot go stale.
+            with (self.root / ".lock").open("w") as lock:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise LakeError(f"{self.root}: another run holds this lake; wait for it to end") from None
+                self.recover()
+                yield
+        except (PermissionError, FileExistsError, NotADirectoryError) as error:
+            raise LakeError(
+                f"{self.root}: cannot be written ({error.strerror}); name another folder with --lake"
+            ) from error
+
+    def recover(self) -> None:
+        """Complete a killed run that had committed; forget one that had not."""
+        if not self._runs.exists():
+            return
+        for run in sorted(self._runs.iterdir()):
+            if (run / "manifest.json").exists():
+                self._move_into_place(run)
+            shutil.rmtree(run, ignore_errors=True)
+
+    def new_run(self, name: str) -> Path:
+        """Empty work folder of a run."""
+        run = self._runs / name
+        (run / "out").mkdir(parents=True)
+        return run
+
+    def commit(self, run: Path, entries: list[Entry]) -> None:
+        """Make a run's `out/` part of the lake, with its ledger: all of it or, if killed before, nothing."""
+        ledger = run / "out" / "ledger" / f"{run.name}.jsonl"
+        ledger.parent.mkdir(parents=True, exist_ok=True)
+        with ledger.open("w", encoding="utf-8") as out:
+            out.writelines(json.dumps(asdict(entry)) + "\n" for entry in entries)
+        moves = sorted(str(path.relative_to(run / "out")) for path in (run / "out").rglob("*") if path.is_file())
+        for move in moves:
+            _sync(run / "out" / move)
+        draft = run / "manifest.draft"
+        draft.write_text(json.dumps(moves), encoding="utf-8")
+        _sync(draft)
+        draft.rename(run / "manifest.json")
+        _sync(run)
+        self._move_into_place(run)
+        shutil.rmtree(run)
+
+    def _move_into_place(self, run: Path) -> None:
+        for move in json.loads((run / "manifest.json").read_text(encoding="utf-8")):
+            source, target = run / "out" / move, self.root / move
+            if source.exists():  # else an earlier attempt moved it
+                target.parent.mkdir(parents=True, exist_ok=True)
+                source.replace(target)
+                _sync(target.parent)
+
+    def entries(self) -> Iterator[Entry]:
+        """Ledger lines of all committed runs, oldest run first."""
+        for path in sorted(self._ledger.glob("*.jsonl")) if self._ledger.exists() else []:
+            with path.open(encoding="utf-8") as lines:
+                for line in lines:
+                    yield Entry(**json.loads(line))
+
+    def partition(self, eventdate: str) -> list[Path]:
+        """Parquet files of one day."""
+        return sorted((self.events / f"eventdate={eventdate}").glob("*.parquet"))
+
+
+def _sync(path: Path) -> None:
+    """Have the disk hold the file or folder, so that a power cut does not undo what was said to be done."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

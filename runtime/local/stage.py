@@ -1,0 +1,173 @@
+"""First half of a run, in each worker: log files to sorted runs of rows per day, in Arrow files of the run's folder.
+
+Memory stays flat: rows become Arrow batches every few thousand, and sorted runs on disk every few batches.
+"""
+
+import base64
+import json
+import re
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import ipc
+
+from runtime.events.columns import Column
+from runtime.events.formats import BadFile, Broken, records
+from runtime.events.row import RowMaker, Unusable
+from runtime.local.inputs import InputError, LogFile, S3Options, open_bytes
+
+BATCH_ROWS = 4_096
+RUN_ROWS = 40_960
+SORT = [("recipientaccountid", "ascending"), ("eventtime", "ascending"), ("eventid", "ascending")]
+TIMESTAMP = pa.timestamp("us")
+# Where a staged row came from: the file's number in this run, and the record's in the file.
+ORIGIN = [pa.field("_file", pa.int32()), pa.field("_position", pa.int32())]
+
+
+@dataclass(slots=True)
+class Staged:
+    """What became of one log file: its records, and those quarantined; `reason` if the whole file was.
+
+    `problem` says which record was the first, and why.
+    """
+
+    number: int
+    records: int = 0
+    quarantined: int = 0
+    reason: str | None = None
+    problem: str | None = None
+
+
+def lake_schema(columns: Iterable[Column]) -> pa.Schema:
+    """Arrow schema of the lake's Parquet files, from the event row's columns."""
+    return pa.schema([(c.name, TIMESTAMP if c.type == "timestamp" else pa.string()) for c in columns])
+
+
+def stage(
+    files: list[tuple[int, LogFile]], run: Path, task: str, promote: tuple[str, ...], s3: S3Options
+) -> list[Staged]:
+    """Stage the numbered log files below `run/staged/eventdate=.../<task>-<n>.arrow`; never stops at a bad one."""
+    worker = _Worker(run, task, promote)
+    result = [worker.take(number, file, s3) for number, file in files]
+    worker.close()
+    return result
+
+
+class _Worker:
+    def __init__(self, run: Path, task: str, promote: tuple[str, ...]) -> None:
+        self._run, self._task = run, task
+        self._maker = RowMaker(promote)
+        lake = lake_schema(self._maker.columns)
+        self._schema = pa.schema([*lake, *ORIGIN, pa.field("eventdate", pa.string())])
+        self._eventtime = lake.get_field_index("eventtime")
+        self._rows: list[tuple[Any, ...]] = []
+        self._batches: list[pa.RecordBatch] = []
+        self._runs = 0
+        quarantine = run / "out" / "quarantine" / run.name
+        self._bad_files = quarantine / "files"
+        self._bad_records = quarantine / f"{task}.jsonl"
+
+    def take(self, number: int, file: LogFile, s3: S3Options) -> Staged:
+        state = Staged(number)
+        row, rows = self._maker.row, self._rows
+        key = file.key
+        try:
+            with open_bytes(file, s3) as stream:
+                for record in records(stream):
+                    position = state.records
+                    state.records += 1
+                    if isinstance(record, Broken):
+                        self._bad_record(state, file, position, record.reason, record.raw)
+                        continue
+                    try:
+                        eventdate, values = row(record, key)
+                    except Unusable as unusable:
+                        self._bad_record(state, file, position, str(unusable), record)
+                        continue
+                    rows.append((*values, number, position, eventdate))
+                    if len(rows) >= BATCH_ROWS:
+                        self._to_batch()
+        except (BadFile, InputError, OSError) as error:
+            return self._bad_file(number, file, str(error), s3)
+        return state
+
+    def close(self) -> None:
+        self._to_batch()
+        self._to_run()
+
+    def _to_batch(self) -> None:
+        if not self._rows:
+            return
+        columns: list[pa.Array] = []
+        for at, (values, field) in enumerate(zip(zip(*self._rows, strict=True), self._schema, strict=True)):
+            if at == self._eventtime:
+                instants = pa.array(values, pa.string()).cast(pa.timestamp("us", tz="UTC"))
+                columns.append(instants.cast(TIMESTAMP))
+            else:
+                columns.append(pa.array(values, field.type))
+        self._rows.clear()
+        self._batches.append(pa.RecordBatch.from_arrays(columns, schema=self._schema))
+        if len(self._batches) * BATCH_ROWS >= RUN_ROWS:
+            self._to_run()
+
+    def _to_run(self) -> None:
+        if not self._batches:
+            return
+        table = pa.Table.from_batches(self._batches)
+        self._batches = []
+        table = table.sort_by([("eventdate", "ascending"), *SORT])
+        days = table["eventdate"].combine_chunks()
+        ends = days.run_end_encode() if hasattr(days, "run_end_encode") else pc.run_end_encode(days)
+        table = table.drop_columns(["eventdate"])
+        start = 0
+        for day, end in zip(ends.values.to_pylist(), ends.run_ends.to_pylist(), strict=True):
+            folder = self._run / "staged" / f"eventdate={day}"
+            folder.mkdir(parents=True, exist_ok=True)
+            options = ipc.IpcWriteOptions(compression="lz4")
+            with ipc.new_file(
+                str(folder / f"{self._task}-{self._runs}.arrow"), table.schema, options=options
+            ) as writer:
+                writer.write_table(table.slice(start, end - start), max_chunksize=BATCH_ROWS)
+            start = end
+        self._runs += 1
+
+    def _bad_record(self, state: Staged, file: LogFile, position: int, reason: str, record: bytes) -> None:
+        self._quarantine(file, position, reason, record)
+        state.quarantined += 1
+        if state.problem is None:
+            state.problem = f"record {position + 1}: {reason}"
+
+    def _quarantine(self, file: LogFile, position: int | None, reason: str, record: bytes | None) -> None:
+        line: dict[str, Any] = {"kind": "file" if record is None else "record", "reason": reason}
+        line |= {"source": file.uri, "key": file.key}
+        if record is not None:
+            line["position"] = position
+            try:
+                line["record"] = record.decode()
+            except UnicodeDecodeError:
+                line["record_base64"] = base64.b64encode(record).decode()
+        self._bad_records.parent.mkdir(parents=True, exist_ok=True)
+        with self._bad_records.open("a", encoding="utf-8") as out:
+            out.write(json.dumps(line) + "\n")
+
+    def _bad_file(self, number: int, file: LogFile, reason: str, s3: S3Options) -> Staged:
+        self._quarantine(file, None, reason, None)
+        self._bad_files.mkdir(parents=True, exist_ok=True)
+        try:
+            with open_bytes(file, s3) as stream, (self._bad_files / safe_name(file)).open("wb") as out:
+                shutil.copyfileobj(stream, out)
+        except (InputError, OSError) as error:  # what cannot be read cannot be kept: the line above says why
+            reason = f"{reason}; no copy kept: {error}" if str(error) != reason else reason
+        return Staged(number, reason=reason)
+
+
+def safe_name(file: LogFile) -> str:
+    """File name for a quarantined copy: no key, however hostile, leads out of the folder or hides another's."""
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", file.key.rsplit("/", 1)[-1])[-120:]
+    return f"{sha256(file.uri.encode(errors='surrogateescape')).hexdigest()[:12]}-{name}"
