@@ -168,7 +168,7 @@ def _elements(source: _Source) -> Generator[bytes | Broken, None, bool]:
             reason, end = "nested too deep to read", -1
         except ValueError as error:
             where = getattr(error, "pos", len(text))
-            reason, end = f"not JSON: {error}", -1
+            reason, end = f"not JSON: {getattr(error, 'msg', error)}", -1
             if len(text) - where > 16 and not str(error).startswith("Unterminated string"):
                 source.buffer, at, text = source.buffer[at:], 0, text[at:]
                 yield from _broken(source, reason)

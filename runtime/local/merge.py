@@ -6,6 +6,7 @@ is equal to a kept one, and set aside as duplicate-differs if not; `sourcefile` 
 """
 
 import json
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -141,12 +142,11 @@ def _contents(
     index: pa.Table, runs: list[ipc.RecordBatchFileReader], rows: list[int]
 ) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
     """(number of the log file, content, values) of the index's rows, in the order asked for."""
-    run_of, at_of = index["_run"].to_numpy(), index["_at"].to_numpy()
+    places = index.select(["_run", "_at"]).take(pa.array(rows, pa.int64())).to_pydict()
     starts = [_batch_starts(reader) for reader in runs]
     batch: tuple[int, int, pa.RecordBatch] | None = None
-    for row in rows:
-        number, at = int(run_of[row]), int(at_of[row])
-        which = max(i for i, start in enumerate(starts[number]) if start <= at)
+    for number, at in zip(places["_run"], places["_at"], strict=True):
+        which = bisect_right(starts[number], at) - 1
         if batch is None or batch[:2] != (number, which):
             batch = (number, which, runs[number].get_batch(which))
         values = batch[2].slice(at - starts[number][which], 1).to_pylist()[0]
