@@ -11,6 +11,8 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from cli import verify
+
 QUARANTINED = 3
 WRONG_USE = 2
 
@@ -142,6 +144,9 @@ def columns(
         Console().print(table)
     else:
         raise typer.BadParameter(f"--format {output_format!r}: choose table, json or markdown")
+
+
+verify.register(app)
 
 
 def _print_json(value: Any) -> None:
