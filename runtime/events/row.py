@@ -3,8 +3,8 @@
 Nothing is dropped. What fits a column goes there, what does not goes to `extra` under its path, and a record that
 no partition can hold is refused with `Unusable`.
 
-Two ways give the same row. The fast one lets msgspec decode a record that is as documented; a check that counts
-keys proves that none was repeated. Anything else (unknown fields, other types, repeated keys, integers above 64
+Two ways give the same row. The fast one lets msgspec decode a record that is as documented; a count of its quotes
+proves that no key was repeated. Anything else (unknown fields, other types, repeated keys, integers above 64
 bits, lone surrogates) takes the careful one, which walks the record with the standard library's parser.
 """
 
@@ -43,6 +43,8 @@ class Row(NamedTuple):
 _BOOLEANS = {"managementEvent", "readOnly", "sessionCredentialFromConsole", "mfaAuthenticated", "assumedRoot"}
 
 _ISO = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,6})0*)?(Z|[+-]\d\d:?\d\d)", re.ASCII)
+
+_NOTHING = {b"null", b"{}"}
 
 type_tree = dict[str, "int | type_tree"]
 
@@ -181,47 +183,52 @@ class RowMaker:
         return Row(eventdate, tuple(values))
 
     def _fast(self, record: bytes) -> tuple[list[str | None], dict[str, str]] | None:
-        """Values of a record that is as documented and compact; None if it needs the careful way."""
-        # With no space before a colon, every key is followed by `":`, which the check below counts.
-        if b" :" in record or b"\n" in record or b"\t" in record or b"\r" in record:
-            return None
+        """Values of a record that is as documented; None if it needs the careful way."""
         try:
-            flat = msgspec.structs.astuple(self._decode(record))
+            flat: list[Any] = list(_astuple(self._decode(record)))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
+        structs = 0
         for place, empty in self._nested:
             child = flat[place]
-            flat += empty if child is None else msgspec.structs.astuple(child)
-        # msgspec keeps the last of repeated keys, silently (https://github.com/jcrist/msgspec/issues/648).
-        # Keys outside free-form fields = values decoded + nulls, or some key stood there twice.
-        keys = record.count(b'":') - (len(flat) - flat.count(None))
+            if child is None:
+                flat += empty
+            else:
+                flat += _astuple(child)
+                structs += 1
         values: list[Any] = [*self._pick(flat), *self._tail]
-        nulls = 0
+        # msgspec keeps the last of repeated keys, silently (https://github.com/jcrist/msgspec/issues/648). So count
+        # quotes: a key has two and a string two. Outside free-form fields there must be as many as the decoded keys
+        # and strings account for. With more, a key may have stood there twice: the careful way tells.
+        quotes = record.count(b'"')
+        keys = strings = len(list(filter(None, flat)))
+        strings -= structs
         for at in self._json_order:
             raw = values[at]
             if raw is None:
                 continue
+            strings -= 1
             content = bytes(raw)
-            if content == b"null":
-                keys += 1
+            if content in _NOTHING:
                 values[at] = None
                 continue
-            colons = content.count(b'":')
-            keys -= colons
-            if colons:
-                nulls -= content.count(b'":null')
+            if content[0] <= 0x20:  # msgspec keeps the space before a value
+                content = content.lstrip()
+            quotes -= content.count(b'"')
             try:
-                values[at] = None if content == b"{}" else content.decode()
+                values[at] = content.decode()
             except UnicodeDecodeError:
                 return None
-        if keys and keys != nulls + record.count(b'":null'):
-            return None
         for at in self._booleans:
             value = values[at]
             if value is True:
                 values[at] = "true"
+                strings -= 1
             elif value is False:
                 values[at] = "false"
+                keys += 1
+        if quotes != 2 * (keys + strings) and quotes != 2 * (keys + strings) + 4 * flat.count(""):
+            return None
         return values, {}
 
     def _careful(self, record: bytes) -> tuple[list[str | None], dict[str, str]]:
@@ -273,7 +280,7 @@ class RowMaker:
             node = table.get(key)
             if node is None:
                 continue
-            raw = bytes(content).decode().strip()  # msgspec keeps the space before a value
+            raw = bytes(content).decode().lstrip()  # msgspec keeps the space before a value
             if isinstance(node, dict):
                 if raw[0] == "{":
                     self._copy_promoted(raw, node, values)
@@ -322,6 +329,7 @@ class RowMaker:
         )
 
 
+_astuple = msgspec.structs.astuple
 _decode_level = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 

@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from secrets import token_hex
 
-from runtime.events.columns import PROMOTE
+from runtime.events.columns import PROMOTE, columns
 from runtime.local.inputs import Listing, LogFile, S3Options, find
 from runtime.local.lake import Entry, Lake
 from runtime.local.merge import Merged, merge
-from runtime.local.stage import Staged, stage
+from runtime.local.stage import Staged, lake_schema, stage
 
 TASK_BYTES = 16 << 20  # of compressed logs: some seconds of work, so that the cores end together
 TASK_FILES = 256
@@ -134,7 +134,7 @@ def _run(
     progress: Callable[[Progress], None],
 ) -> list[Entry]:
     # The name sorts by time, so that ledgers and files read in the order of their runs.
-    run = lake.new_run(f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{token_hex(4)}")
+    run = lake.new_run(f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}-{token_hex(2)}")
     numbered = dict(enumerate(files))
     with _pool(min(workers, len(files))) as submit:
         staged: dict[int, Staged] = {}
@@ -145,7 +145,8 @@ def _run(
         bad = frozenset(number for number, state in staged.items() if state.reason is not None)
         keys = {number: file.key for number, file in numbered.items()}
         days = sorted(path.name.removeprefix("eventdate=") for path in (run / "staged").glob("eventdate=*"))
-        merges: list[Future[Merged]] = [submit(merge, day, run, lake.partition(day), keys, bad) for day in days]
+        schema = lake_schema(columns(promote))
+        merges: list[Future[Merged]] = [submit(merge, day, run, lake.partition(day), keys, bad, schema) for day in days]
         rows: Counter[int] = Counter()
         duplicates: Counter[int] = Counter()
         differs: Counter[int] = Counter()

@@ -6,7 +6,6 @@ is equal to a kept one, and set aside as duplicate-differs if not; `sourcefile` 
 """
 
 import json
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,13 +16,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pyarrow import ipc
 
-from runtime.local.stage import ORIGIN, SORT
+from runtime.local.staged import SORT, StagedDay
 
-SLOT_ROWS = 131_072
 FILE_ROWS = 1_048_576  # 100 to 200 MB of real events
+SLOT_ROWS = 65_536  # about 85 MB in memory
 ROW_GROUP_ROWS = 40_960  # about 16 MB before compression, the size at which hours and accounts prune best
+CONTENT_ROWS = 4_096
 KEY = ["recipientaccountid", "eventid"]
 
 
@@ -37,41 +36,33 @@ class Merged:
     differs: Counter[int] = field(default_factory=Counter)
 
 
-def merge(eventdate: str, run: Path, lake_files: list[Path], keys: dict[int, str], bad: frozenset[int]) -> Merged:
-    """Write one day's new rows below `run/out`. `keys` are the log files' keys; rows of `bad` files are dropped."""
-    runs = [_open(path) for path in sorted((run / "staged" / f"eventdate={eventdate}").glob("*.arrow"))]
+def merge(
+    eventdate: str,
+    run: Path,
+    lake_files: list[Path],
+    keys: dict[int, str],
+    bad: frozenset[int],
+    schema: pa.Schema,
+) -> Merged:
+    """Write one day's new rows below `run/out`. `keys` are the log files' keys; rows of `bad` files are dropped.
+
+    `schema` is that of the lake's files.
+    """
+    day = StagedDay(run / "staged" / f"eventdate={eventdate}")
+    index = day.index()
+    if bad:
+        index = index.filter(pc.invert(pc.is_in(index["_file"], pa.array(sorted(bad), pa.int32()))))
     result = Merged(eventdate)
-    index = _index(runs, bad)
-    dropped = _duplicates(index, runs, lake_files, keys, run, result)
-    index = index.append_column("_row", pa.array(range(index.num_rows), pa.int64()))
+    dropped = _duplicates(index, day, lake_files, keys, run, result)
     if dropped:
         index = index.filter(pc.invert(pc.is_in(index["_row"], pa.array(sorted(dropped), pa.int64()))))
     if index.num_rows == 0:
         return result
     result.rows.update(index["_file"].to_pylist())
     # Ties in the sort key are broken by the log file, so that the same input gives the same file.
-    ordered = index.sort_by([*SORT, ("_position", "ascending")])
-    _write(run, eventdate, ordered.select(["_run", "_at"]), runs)
+    ordered = index.take(pc.sort_indices(index, [*SORT, ("_file", "ascending"), ("_position", "ascending")]))
+    _write(run, eventdate, ordered["_row"].combine_chunks(), day, schema)
     return result
-
-
-def _open(path: Path) -> ipc.RecordBatchFileReader:
-    return ipc.open_file(pa.memory_map(str(path)))
-
-
-def _index(runs: list[ipc.RecordBatchFileReader], bad: frozenset[int]) -> pa.Table:
-    """Key, sort and origin columns of every staged row, with its run (`_run`) and place in it (`_at`)."""
-    names = ["recipientaccountid", "eventtime", "eventid", *(f.name for f in ORIGIN)]
-    parts = []
-    for number, reader in enumerate(runs):
-        batches = [reader.get_batch(i).select(names) for i in range(reader.num_record_batches)]
-        part = pa.Table.from_batches(batches)
-        part = part.append_column("_run", pa.array([number] * part.num_rows, pa.int32()))
-        parts.append(part.append_column("_at", pa.array(range(part.num_rows), pa.int32())))
-    index = pa.concat_tables(parts)
-    if bad:
-        index = index.filter(pc.invert(pc.is_in(index["_file"], pa.array(sorted(bad), pa.int32()))))
-    return index.combine_chunks()
 
 
 def _same_event(table: pa.Table) -> pa.Array:
@@ -81,13 +72,13 @@ def _same_event(table: pa.Table) -> pa.Array:
 
 def _duplicates(
     index: pa.Table,
-    runs: list[ipc.RecordBatchFileReader],
+    day: StagedDay,
     lake_files: list[Path],
     keys: dict[int, str],
     run: Path,
     result: Merged,
 ) -> set[int]:
-    """Rows of the index that are not written, counted in `result`; those that differ are set aside."""
+    """Numbers of the rows that are not written, counted in `result`; those that differ are set aside."""
     events = _same_event(index)
     counts = events.value_counts()
     repeated = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
@@ -95,19 +86,16 @@ def _duplicates(
     suspects = pa.chunked_array([repeated, pa.array(held.keys(), pa.string())])
     if len(suspects) == 0:
         return set()
-    rows = pc.indices_nonzero(pc.is_in(events, suspects)).to_pylist()
-    copies: list[tuple[str, str, int, int]] = []  # event, log file, position, row of the index
-    for row, event, number, position in zip(
-        rows,
-        events.take(pa.array(rows)).to_pylist(),
-        index["_file"].take(pa.array(rows)).to_pylist(),
-        index["_position"].take(pa.array(rows)).to_pylist(),
-        strict=True,
-    ):
-        copies.append((event, f"{keys[number]}\0{number:09d}", position, row))
+    found = index.append_column("_event", events).filter(pc.is_in(events, suspects))
+    copies = [  # event, log file, position, row
+        (event, f"{keys[number]}\0{number:09d}", position, row)
+        for event, number, position, row in zip(
+            *(found[name].to_pylist() for name in ("_event", "_file", "_position", "_row")), strict=True
+        )
+    ]
     copies.sort()
     dropped: set[int] = set()
-    contents = _contents(index, runs, [copy[3] for copy in copies])
+    contents = _contents(day, [row for *_, row in copies])
     for (event, _, _, row), (number, content, values) in zip(copies, contents, strict=True):
         kept = held.setdefault(event, set())
         if not kept:
@@ -138,29 +126,13 @@ def _held(lake_files: list[Path], events: pa.Array) -> dict[str, set[bytes]]:
     return held
 
 
-def _contents(
-    index: pa.Table, runs: list[ipc.RecordBatchFileReader], rows: list[int]
-) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
-    """(number of the log file, content, values) of the index's rows, in the order asked for."""
-    places = index.select(["_run", "_at"]).take(pa.array(rows, pa.int64())).to_pydict()
-    starts = [_batch_starts(reader) for reader in runs]
-    batch: tuple[int, int, pa.RecordBatch] | None = None
-    for number, at in zip(places["_run"], places["_at"], strict=True):
-        which = bisect_right(starts[number], at) - 1
-        if batch is None or batch[:2] != (number, which):
-            batch = (number, which, runs[number].get_batch(which))
-        values = batch[2].slice(at - starts[number][which], 1).to_pylist()[0]
-        origin = values.pop("_file")
-        del values["_position"]
-        yield origin, _content(values), values
-
-
-def _batch_starts(reader: ipc.RecordBatchFileReader) -> list[int]:
-    starts, at = [], 0
-    for i in range(reader.num_record_batches):
-        starts.append(at)
-        at += reader.get_batch(i).num_rows
-    return starts
+def _contents(day: StagedDay, rows: list[int]) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
+    """(number of the log file, content, values) of the rows, in the order asked for."""
+    for start in range(0, len(rows), CONTENT_ROWS):
+        for values in day.take(pa.array(rows[start : start + CONTENT_ROWS], pa.int64())).to_pylist():
+            number = values.pop("_file")
+            del values["_position"]
+            yield number, _content(values), values
 
 
 def _content(row: dict[str, Any]) -> bytes:
@@ -183,41 +155,15 @@ def _set_aside(run: Path, eventdate: str, values: dict[str, Any]) -> None:
         out.write(json.dumps(line) + "\n")
 
 
-def _write(run: Path, eventdate: str, ordered: pa.Table, runs: list[ipc.RecordBatchFileReader]) -> None:
+def _write(run: Path, eventdate: str, rows: pa.Array, day: StagedDay, schema: pa.Schema) -> None:
     folder = run / "out" / "parquettrails" / f"eventdate={eventdate}"
     folder.mkdir(parents=True)
-    schema = pa.schema([f for f in runs[0].schema if f not in ORIGIN])
-    for number, start in enumerate(range(0, ordered.num_rows, FILE_ROWS)):
+    for number, start in enumerate(range(0, len(rows), FILE_ROWS)):
         path = folder / f"{run.name}-{number}.parquet"
         with pq.ParquetWriter(path, schema, compression="zstd", write_page_index=True) as writer:
-            part = ordered.slice(start, FILE_ROWS)
-            for slot in range(0, part.num_rows, SLOT_ROWS):
-                writer.write_table(
-                    _gather(part.slice(slot, SLOT_ROWS), runs).cast(schema), row_group_size=ROW_GROUP_ROWS
-                )
-
-
-def _gather(wanted: pa.Table, runs: list[ipc.RecordBatchFileReader]) -> pa.Table:
-    """Staged rows in the order wanted. Each run is sorted, so a slot touches neighbouring batches of it only."""
-    origin = {f.name for f in ORIGIN}
-    run_of, at_of = wanted["_run"], wanted["_at"]
-    parts, found = [], []
-    order = pa.array(range(wanted.num_rows), pa.int32())
-    for number, reader in enumerate(runs):
-        here = pc.equal(run_of, number)
-        at = at_of.filter(here).combine_chunks()
-        if len(at) == 0:
-            continue
-        found.append(order.filter(here.combine_chunks()))
-        starts = _batch_starts(reader)
-        bounds = pc.min_max(at).as_py()
-        batches = [
-            (start, reader.get_batch(i))
-            for i, start in enumerate(starts)
-            if start <= bounds["max"] and (i + 1 == len(starts) or starts[i + 1] > bounds["min"])
-        ]
-        table = pa.Table.from_batches([batch for _, batch in batches])
-        parts.append(table.take(pc.subtract(at, batches[0][0])))
-    places = pa.concat_arrays(found)
-    table = pa.concat_tables(parts).take(pc.sort_indices(places))
-    return table.drop_columns(sorted(origin))
+            for slot in range(start, min(start + FILE_ROWS, len(rows)), SLOT_ROWS):
+                end = min(slot + SLOT_ROWS, start + FILE_ROWS, len(rows))
+                table = day.take(rows.slice(slot, end - slot))
+                empty = pa.nulls(table.num_rows, pa.string())
+                columns = [table[name] if name in table.column_names else empty for name in schema.names]
+                writer.write_table(pa.table(columns, schema=schema), row_group_size=ROW_GROUP_ROWS)

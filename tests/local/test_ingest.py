@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from runtime.events.columns import COLUMNS
-from runtime.local import merge
+from runtime.local import merge, stage, staged
 from runtime.local.ingest import Selection, ingest
 from runtime.local.lake import Lake, LakeError
 from tests.conftest import REPO
@@ -113,8 +113,10 @@ def test_a_day_of_many_slots_and_files_is_sorted_and_whole(logs, lake, monkeypat
     """A day beyond one slot and one file keeps every row once, in order, with duplicates across sorted runs dropped."""
     monkeypatch.setattr(merge, "SLOT_ROWS", 100)
     monkeypatch.setattr(merge, "FILE_ROWS", 250)
-    monkeypatch.setattr("runtime.local.stage.BATCH_ROWS", 16)
-    monkeypatch.setattr("runtime.local.stage.RUN_ROWS", 64)
+    monkeypatch.setattr(staged, "BATCH_ROWS", 16)
+    monkeypatch.setattr(stage, "TRANSPOSED_ROWS", 4)
+    monkeypatch.setattr(stage, "BATCH_ROWS", 16)
+    monkeypatch.setattr(stage, "RUN_ROWS", 64)
     shuffled = random.Random(1)
     events = [
         event(f"e{n}", f"2024-05-06T{shuffled.randrange(24):02d}:00:00Z", account=str(10**11 + n % 3))
@@ -152,29 +154,31 @@ def test_bad_input_stops_nothing_and_keeps_its_bytes(logs, lake):
     cut.write_bytes(cut.read_bytes()[:-12])
     other = path_of(logs, "2024-05-06", "other")
     other.write_bytes(gzip.compress(b'{"hello":1}'))
-    write(path_of(logs, "2024-05-06", "empty"))
+    empty = write(path_of(logs, "2024-05-06", "empty"))
     summary = take(logs, lake)
     assert counts(summary) == (4, 1, 0, 0, 3)
-    assert (summary.files, summary.files_quarantined, summary.clean) == (4, 2, False)
+    assert (summary.files, summary.files_quarantined, summary.clean) == (4, 3, False)
     assert sorted(summary.problems) == [
         f"{cut}: quarantined: gzip is cut short",
+        f"{empty}: quarantined: no records in it",
         f"{good}: record 2: not JSON: Expecting value (and 2 more)",
         f"{other}: quarantined: not CloudTrail: an object with hello",
     ]
     lines = quarantine(lake.root)
-    assert Counter(line["kind"] for line in lines) == {"record": 3, "file": 2}
+    assert Counter(line["kind"] for line in lines) == {"record": 3, "file": 3}
     records = [line for line in lines if line["kind"] == "record"]
     assert [line["position"] for line in records] == [1, 2, 3]
     assert records[0]["record"] == '{"eventVersion":"1","x":tru}'
     assert base64.b64decode(records[2]["record_base64"]).endswith(b'"\xff"}')
     kept = {p.read_bytes() for p in (lake.root / "quarantine").glob("*/files/*")}
-    assert kept == {cut.read_bytes(), other.read_bytes()}
+    assert kept == {cut.read_bytes(), empty.read_bytes(), other.read_bytes()}
 
 
 def test_rows_of_a_file_that_turns_out_bad_are_not_taken(logs, lake, monkeypatch):
     """A file that breaks off after thousands of records gives no row: it is quarantined whole."""
-    monkeypatch.setattr("runtime.local.stage.BATCH_ROWS", 8)
-    monkeypatch.setattr("runtime.local.stage.RUN_ROWS", 16)
+    monkeypatch.setattr(stage, "TRANSPOSED_ROWS", 4)
+    monkeypatch.setattr(stage, "BATCH_ROWS", 8)
+    monkeypatch.setattr(stage, "RUN_ROWS", 16)
     monkeypatch.setattr("runtime.events.formats.CHUNK", 512)
     path = path_of(logs, "2024-05-06", "cut")
     content = b'{"Records":[' + b",".join(encode(event(f"e{n}")) for n in range(200))

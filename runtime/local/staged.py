@@ -1,0 +1,76 @@
+"""One day's staged rows: Arrow files that the workers wrote, each sorted, read by row number and never all at once.
+
+Rows are numbered through the day's files in the order of their names. Since each file is sorted, a slot of the sorted
+day is found in a few neighbouring batches of each. A column that is null in all of a file is not in it.
+"""
+
+from itertools import accumulate
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import ipc
+
+BATCH_ROWS = 2_048
+SORT = [("recipientaccountid", "ascending"), ("eventtime", "ascending"), ("eventid", "ascending")]
+# Where a staged row came from: the file's number in this run, and the record's in the file.
+ORIGIN = [pa.field("_file", pa.int32()), pa.field("_position", pa.int32())]
+INDEX = [*(name for name, _ in SORT), *(field.name for field in ORIGIN)]
+
+
+def write(path: Path, table: pa.Table) -> None:
+    """Sort the rows and write them as one staged file, in batches that are all full but the last."""
+    table = table.select([n for n in table.column_names if n in INDEX or table[n].null_count < table.num_rows])
+    table = table.combine_chunks()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    options = ipc.IpcWriteOptions(compression="lz4")
+    with ipc.new_file(str(path), table.schema, options=options) as writer:
+        writer.write_table(table.take(pc.sort_indices(table, SORT)), max_chunksize=BATCH_ROWS)
+
+
+class StagedDay:
+    """The rows of one day, by number."""
+
+    def __init__(self, folder: Path) -> None:
+        self._paths = sorted(folder.glob("*.arrow"))
+        # All batches of the day, numbered through: their file, their number in it, and where their rows begin.
+        self._batches: list[tuple[Path, int]] = []
+        sizes: list[int] = []
+        for path in self._paths:
+            reader = _open(path, ["_file"])
+            for number in range(reader.num_record_batches):
+                self._batches.append((path, number))
+                sizes.append(reader.get_batch(number).num_rows)
+        self._starts = [0, *accumulate(sizes)]
+        self._batch_of = pa.concat_arrays([pa.repeat(pa.scalar(n, pa.int32()), size) for n, size in enumerate(sizes)])
+
+    def index(self) -> pa.Table:
+        """Key, sort and origin columns of every row, and its number (`_row`)."""
+        index = pa.concat_tables([_open(path, INDEX).read_all() for path in self._paths]).combine_chunks()
+        return index.append_column("_row", pa.array(range(index.num_rows), pa.int64()))
+
+    def take(self, rows: pa.Array) -> pa.Table:
+        """The rows with these numbers (int64), in this order; without columns that are null in all files read."""
+        batch_of = self._batch_of.take(rows)
+        wanted = sorted(pc.unique(batch_of).to_pylist())
+        shifts: list[int | None] = [None] * len(self._batches)
+        parts: list[pa.Table] = []
+        at = 0
+        for number in wanted:
+            path, place = self._batches[number]
+            batch = _open(path).get_batch(place)
+            parts.append(pa.Table.from_batches([batch]))
+            shifts[number] = at - self._starts[number]
+            at += batch.num_rows
+        table = pa.concat_tables(parts, promote_options="default").combine_chunks()
+        return table.take(pc.add(rows, pa.array(shifts, pa.int64()).take(batch_of)))
+
+
+def _open(path: Path, names: list[str] | None = None) -> ipc.RecordBatchFileReader:
+    """Reader of one file; with names, only those columns are decompressed."""
+    source = pa.memory_map(str(path))
+    reader = ipc.open_file(source)
+    if names is None:
+        return reader
+    fields = sorted(reader.schema.get_field_index(name) for name in names)
+    return ipc.open_file(source, options=ipc.IpcReadOptions(included_fields=fields))
