@@ -49,7 +49,7 @@ _NOTHING = {b"null", b"{}"}
 type_tree = dict[str, "int | type_tree"]
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 12)
 def _parse_time(text: str) -> tuple[str, str, bool] | None:
     """(eventdate, eventtime in UTC, whether the text was already in that form), or None if it is no time."""
     match = _ISO.fullmatch(text)

@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 from runtime.local.staged import SORT, StagedDay
 
 FILE_ROWS = 1_048_576  # 100 to 200 MB of real events
-SLOT_ROWS = 65_536  # about 85 MB in memory
-ROW_GROUP_ROWS = 40_960  # about 16 MB before compression, the size at which hours and accounts prune best
+SLOT_ROWS = 16_384  # about 22 MB in memory
+ROW_GROUP_ROWS = SLOT_ROWS  # about 16 MB encoded, the size at which hours and accounts prune best
 CONTENT_ROWS = 4_096
 KEY = ["recipientaccountid", "eventid"]
 
@@ -163,7 +163,10 @@ def _write(run: Path, eventdate: str, rows: pa.Array, day: StagedDay, schema: pa
         with pq.ParquetWriter(path, schema, compression="zstd", write_page_index=True) as writer:
             for slot in range(start, min(start + FILE_ROWS, len(rows)), SLOT_ROWS):
                 end = min(slot + SLOT_ROWS, start + FILE_ROWS, len(rows))
-                table = day.take(rows.slice(slot, end - slot))
-                empty = pa.nulls(table.num_rows, pa.string())
-                columns = [table[name] if name in table.column_names else empty for name in schema.names]
-                writer.write_table(pa.table(columns, schema=schema), row_group_size=ROW_GROUP_ROWS)
+                writer.write_table(_full(day.take(rows.slice(slot, end - slot)), schema), row_group_size=ROW_GROUP_ROWS)
+
+
+def _full(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The table with all columns of the schema, in its order; those it lacks are null."""
+    empty = pa.nulls(table.num_rows, pa.string())
+    return pa.table([table[name] if name in table.column_names else empty for name in schema.names], schema=schema)

@@ -25,8 +25,8 @@ from runtime.local.inputs import InputError, LogFile, S3Options, open_bytes
 from runtime.local.staged import ORIGIN
 
 TRANSPOSED_ROWS = 128
-BATCH_ROWS = 4_096
-RUN_ROWS = 40_960
+BATCH_ROWS = 2_048
+RUN_ROWS = 16_384
 TIMESTAMP = pa.timestamp("us")
 
 

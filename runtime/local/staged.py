@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import ipc
 
-BATCH_ROWS = 2_048
+BATCH_ROWS = 1_024
 SORT = [("recipientaccountid", "ascending"), ("eventtime", "ascending"), ("eventid", "ascending")]
 # Where a staged row came from: the file's number in this run, and the record's in the file.
 ORIGIN = [pa.field("_file", pa.int32()), pa.field("_position", pa.int32())]
@@ -21,7 +21,6 @@ INDEX = [*(name for name, _ in SORT), *(field.name for field in ORIGIN)]
 def write(path: Path, table: pa.Table) -> None:
     """Sort the rows and write them as one staged file, in batches that are all full but the last."""
     table = table.select([n for n in table.column_names if n in INDEX or table[n].null_count < table.num_rows])
-    table = table.combine_chunks()
     path.parent.mkdir(parents=True, exist_ok=True)
     options = ipc.IpcWriteOptions(compression="lz4")
     with ipc.new_file(str(path), table.schema, options=options) as writer:
@@ -62,7 +61,7 @@ class StagedDay:
             parts.append(pa.Table.from_batches([batch]))
             shifts[number] = at - self._starts[number]
             at += batch.num_rows
-        table = pa.concat_tables(parts, promote_options="default").combine_chunks()
+        table = pa.concat_tables(parts, promote_options="default")
         return table.take(pc.add(rows, pa.array(shifts, pa.int64()).take(batch_of)))
 
 

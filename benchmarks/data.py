@@ -1,0 +1,45 @@
+"""Input for the benchmarks: real events replicated with fresh ids, in CloudTrail's own layout, made once per run."""
+
+import gzip
+import os
+import random
+from pathlib import Path
+
+import msgspec
+
+from runtime.events.formats import records
+
+REPO = Path(__file__).parents[1]
+REAL = Path(os.environ.get("TRAILSIGHT_DATA", REPO.parent / "shared" / "data" / "cloudtrail"))
+
+
+def real_events() -> list[bytes]:
+    """Bytes of the real records, or none where there is no corpus."""
+    found: list[bytes] = []
+    for path in sorted(REAL.rglob("*.json.gz")):
+        if "Digest" not in path.name:
+            with path.open("rb") as stream:
+                found += [record for record in records(stream) if isinstance(record, bytes)]
+    return found
+
+
+def replicate(folder: Path, events: int, files: int, days: int = 1) -> None:
+    """Write `events` copies of the real records, shuffled, each with its own eventID and time, into `files` files."""
+    originals = [msgspec.json.decode(record, type=dict[str, msgspec.Raw]) for record in real_events()]
+    dice = random.Random(events)
+    per_file = -(-events // files)
+    for number in range(files):
+        day = number % days + 1
+        lines = []
+        for n in range(min(per_file, events - number * per_file)):
+            record = dict(dice.choice(originals))
+            second = n * 86400 // per_file
+            record["eventTime"] = msgspec.Raw(
+                b'"2024-05-%02dT%02d:%02d:%02dZ"' % (day, second // 3600, second // 60 % 60, second % 60)
+            )
+            record["eventID"] = msgspec.Raw(b'"%032x"' % dice.getrandbits(128))
+            lines.append(msgspec.json.encode(record))
+        path = folder / f"AWSLogs/111122223333/CloudTrail/us-east-1/2024/05/{day:02d}"
+        path.mkdir(parents=True, exist_ok=True)
+        name = f"111122223333_CloudTrail_us-east-1_202405{day:02d}T{number % 24:02d}00Z_{number:016d}.json.gz"
+        (path / name).write_bytes(gzip.compress(b'{"Records":[' + b",".join(lines) + b"]}", 6, mtime=0))

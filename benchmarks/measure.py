@@ -1,0 +1,54 @@
+"""Runs a command and says what it cost, from the operating system's own accounting of the finished process."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from statistics import median
+
+from benchmarks.data import REPO
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """CPU seconds (user and system, with children waited for), peak resident megabytes of the largest process."""
+
+    cpu: float
+    peak_mb: float
+    output: str
+
+
+class Failed(RuntimeError):
+    """The command did not end well; the text is the end of what it said."""
+
+
+def run(*arguments: str) -> Cost:
+    """Cost of `python ARGUMENTS` in the repository. Raises Failed."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+        child = subprocess.Popen([sys.executable, *arguments], cwd=REPO, stdout=out, stderr=errors)
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        errors.seek(0)
+        if child.returncode:
+            raise Failed(errors.read().decode(errors="replace").strip()[-300:] or f"exit {child.returncode}")
+        return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, out.read().decode())
+
+
+def interleaved(commands: dict[str, tuple[str, ...]], rounds: int) -> dict[str, Cost | Failed]:
+    """Median cost of each command, run in turn so that a drift of the machine's speed hits all alike."""
+    costs: dict[str, list[Cost]] = {name: [] for name in commands}
+    failed: dict[str, Cost | Failed] = {}
+    for _ in range(rounds):
+        for name, command in commands.items():
+            if name not in failed:
+                try:
+                    costs[name].append(run(*command))
+                except Failed as error:
+                    failed[name] = error
+    return failed | {
+        name: Cost(median(c.cpu for c in found), median(c.peak_mb for c in found), found[-1].output)
+        for name, found in costs.items()
+        if name not in failed
+    }
