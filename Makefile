@@ -8,18 +8,37 @@ BIN := $(VENV)/bin
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
 
-# The stamp names the lock it was made from, so that an unchanged lock costs nothing the second time.
-$(VENV)/dev.stamp: requirements/dev.txt pyproject.toml
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check
+
+# The stamps are newer than the locks they were made from, so that an unchanged lock costs nothing the second time.
+$(VENV)/run.stamp: requirements/run.txt requirements/build.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Trailsight needs Python 3.11 or newer; name one: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(PIP) --require-hashes -r requirements/run.txt -r requirements/build.txt
+	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: test test-long lint types format lock
+$(VENV)/dev.stamp: $(VENV)/run.stamp requirements/dev.txt
+	$(PIP) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+DEMO := demo
+
+.PHONY: demo
+demo: $(VENV)/run.stamp ## a sample, its lake and its dashboard, in ./demo
+	@test -d $(DEMO)/logs || $(BIN)/trailsight sample $(DEMO)/logs
+	@$(BIN)/trailsight local $(DEMO)/logs --lake $(DEMO)/lake
+
+.PHONY: test test-long lint types format lock bench
 test: $(VENV)/dev.stamp ## the tests that every change must pass
 	$(BIN)/python -m pytest -m "not long"
 
 test-long: $(VENV)/dev.stamp ## all tests, the long ones too
 	$(BIN)/python -m pytest
+
+bench: $(VENV)/run.stamp ## ratios against what a user would do instead (ARGS=--json for machines)
+	$(PIP) --require-hashes -r requirements/bench.txt
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 lint: $(VENV)/dev.stamp ## ruff: lint and format
 	$(BIN)/ruff check .
@@ -32,6 +51,10 @@ format: $(VENV)/dev.stamp ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+LOCK := uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11
+
 lock: ## make the hashed locks in requirements/ anew (needs uv)
-	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml -o requirements/run.txt
-	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml --group dev -o requirements/dev.txt
+	$(LOCK) pyproject.toml -o requirements/run.txt
+	$(LOCK) pyproject.toml --group dev -o requirements/dev.txt
+	$(LOCK) pyproject.toml --group bench -o requirements/bench.txt
+	echo "setuptools>=77" | $(LOCK) - -o requirements/build.txt

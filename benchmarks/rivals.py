@@ -52,7 +52,7 @@ def ours_unsorted(source: Path, out: Path) -> None:
 
 
 def bare(source: Path, out: Path) -> None:
-    """Structs of msgspec straight into Arrow columns: no promoted paths, nothing checked, nothing kept that is unknown."""
+    """Structs of msgspec straight into Arrow columns: nothing promoted, checked, or kept that is unknown."""
     import msgspec
     import pyarrow as pa
     import pyarrow.parquet as pq

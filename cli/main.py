@@ -11,7 +11,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from cli import verify
+from cli import sample, verify
 
 QUARANTINED = 3
 WRONG_USE = 2
@@ -147,6 +147,7 @@ def columns(
 
 
 verify.register(app)
+sample.register(app)
 
 
 def _print_json(value: Any) -> None:

@@ -24,6 +24,7 @@ KINDS = {
     "CloudTrail-Digest": "digest",
     "CloudTrail-Aggregated": "aggregated",
 }
+ACCOUNTS = "accounts.csv"  # labels for the dashboard, which may lie beside the logs
 _ACCOUNT = re.compile(r"\d{12}")
 _REGION = re.compile(r"[a-z]{2,6}(-[a-z0-9]+)+")
 _NAME = re.compile(r"(\d{12})_(CloudTrail(?:-[A-Za-z]+)?)_([a-z0-9-]+)_(?:.*_)?(\d{4})(\d\d)(\d\d)T\d{4,6}Z(?:_|\.)")
@@ -193,7 +194,7 @@ def _log_file(parts: Sequence[str], name: str, listing: Listing, wanted: _Wanted
     kind = KINDS.get(place.kind or "CloudTrail", "no log")
     if kind in ("digest", "aggregated", "no log"):
         listing.skipped[kind] += 1
-    elif not name.lower().endswith(SUFFIXES):
+    elif not name.lower().endswith(SUFFIXES) or name == ACCOUNTS:
         listing.skipped["no log"] += 1
     elif not wanted.admits(place):
         listing.skipped["not asked for"] += 1
