@@ -24,9 +24,8 @@ def test_links_in_the_docs_lead_somewhere():
     broken = []
     for name in tracked():
         if name.endswith(".md"):
-            for target in re.findall(r"\]\(([^)#:]+)\)", (REPO / name).read_text()):
-                if not (REPO / name).parent.joinpath(target).exists():
-                    broken.append((name, target))
+            links = re.findall(r"\]\(([^)#:]+)\)", (REPO / name).read_text())
+            broken += [(name, link) for link in links if not (REPO / name).parent.joinpath(link).exists()]
     assert broken == []
 
 

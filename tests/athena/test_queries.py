@@ -56,7 +56,7 @@ class Case:
 
 
 def at(day: int, hour: int = 12, minute: int = 0, second: int = 0) -> datetime:
-    return datetime(2024, 5, day, hour, minute, second)  # noqa: DTZ001 - the lake's times have no zone
+    return datetime(2024, 5, day, hour, minute, second)
 
 
 def changes(query: str, source: str, names: str, miss: Iterable[str], **columns: object) -> Case:
