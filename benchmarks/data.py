@@ -3,6 +3,7 @@
 import gzip
 import os
 import random
+import sys
 from pathlib import Path
 
 import msgspec
@@ -43,3 +44,8 @@ def replicate(folder: Path, events: int, files: int, days: int = 1) -> None:
         path.mkdir(parents=True, exist_ok=True)
         name = f"111122223333_CloudTrail_us-east-1_202405{day:02d}T{number % 24:02d}00Z_{number:016d}.json.gz"
         (path / name).write_bytes(gzip.compress(b'{"Records":[' + b",".join(lines) + b"]}", 6, mtime=0))
+
+
+if __name__ == "__main__":
+    # In a process of its own: a child's peak memory is never less than that of the process it was forked from.
+    replicate(Path(sys.argv[1]), *map(int, sys.argv[2:]))

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 from benchmarks.data import REPO
@@ -34,6 +35,11 @@ def run(*arguments: str) -> Cost:
         if child.returncode:
             raise Failed(errors.read().decode(errors="replace").strip()[-300:] or f"exit {child.returncode}")
         return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, out.read().decode())
+
+
+def make(folder: Path, events: int, files: int, days: int = 1) -> None:
+    """Replicate the real events into a folder; see benchmarks.data."""
+    run("-m", "benchmarks.data", str(folder), str(events), str(files), str(days))
 
 
 def interleaved(commands: dict[str, tuple[str, ...]], rounds: int) -> dict[str, Cost | Failed]:

@@ -72,21 +72,21 @@ def bare(source: Path, out: Path) -> None:
             top[column.path[0]] = bool | str | None if column.path[0] in flags else kind
         elif len(column.path) == 2 and column.path[0] in ("userIdentity", "tlsDetails"):
             nested.setdefault(column.path[0], {})[column.path[1]] = kind
+    nothing = {}
     for name, fields in nested.items():
-        top[name] = struct(name, fields) | None
+        kind = struct(name, fields)
+        top[name], nothing[name] = kind | None, kind()
     event = struct("Event", top)
     decode = msgspec.json.Decoder(struct("File", {"Records": list[event]})).decode
     writer = None
     out.mkdir(parents=True)
-    for path in sorted(source.rglob("*.json.gz")):
+    for path in sorted(source.glob("AWSLogs/*/CloudTrail/**/*.json.gz")):
         events = decode(igzip.decompress(path.read_bytes())).Records
         columns: dict[str, Any] = {}
         for name, kind in top.items():
             values = [getattr(e, name) for e in events]
             if name in nested:
-                empty = msgspec.structs.replace(next(v for v in values if v is not None))
-                for field in nested[name]:
-                    setattr(empty, field, None)
+                empty = nothing[name]
                 for field in nested[name]:
                     columns[f"{name}_{field}"] = pa.array([getattr(v or empty, field) for v in values], pa.string())
             elif name == "eventTime":

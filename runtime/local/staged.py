@@ -32,6 +32,7 @@ class StagedDay:
 
     def __init__(self, folder: Path) -> None:
         self._paths = sorted(folder.glob("*.arrow"))
+        self._readers = {path: _open(path) for path in self._paths}
         # All batches of the day, numbered through: their file, their number in it, and where their rows begin.
         self._batches: list[tuple[Path, int]] = []
         sizes: list[int] = []
@@ -57,7 +58,7 @@ class StagedDay:
         at = 0
         for number in wanted:
             path, place = self._batches[number]
-            batch = _open(path).get_batch(place)
+            batch = self._readers[path].get_batch(place)
             parts.append(pa.Table.from_batches([batch]))
             shifts[number] = at - self._starts[number]
             at += batch.num_rows
@@ -67,7 +68,7 @@ class StagedDay:
 
 def _open(path: Path, names: list[str] | None = None) -> ipc.RecordBatchFileReader:
     """Reader of one file; with names, only those columns are decompressed."""
-    source = pa.memory_map(str(path))
+    source = pa.OSFile(str(path))  # not mapped: mapped pages would count as this process's memory
     reader = ipc.open_file(source)
     if names is None:
         return reader

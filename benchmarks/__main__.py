@@ -1,0 +1,59 @@
+"""`python -m benchmarks`: the tables; `--json` for machines, `--events` and `--rounds` for another size."""
+
+import argparse
+import json
+import platform
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import ingest, query
+
+
+def main() -> None:
+    """Run the tables named (all by default) and print them."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("tables", nargs="*", metavar="TABLE", help="cpu, memory, workers, hour (default: all)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--events", type=int, default=200_000, help="events of the CPU table (200000)")
+    parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds, whose median counts (3)")
+    options = parser.parse_args()
+    tables: dict[str, tuple[str, Callable[[], list[dict[str, Any]]]]] = {
+        "cpu": (
+            f"raw log files -> Parquet, {options.events:,} events, one core; «ours is» so many times as quick",
+            lambda: ingest.cpu(options.events, options.rounds),
+        ),
+        "memory": ("peak memory of one worker", ingest.memory),
+        "workers": ("two workers against one", lambda: ingest.two_workers(options.events, options.rounds)),
+        "hour": ("one hour of one of 90 days, 20,000 events each", lambda: query.hour_query(20_000)),
+    }
+    chosen = options.tables or list(tables)
+    for name in chosen:
+        if name not in tables:
+            parser.error(f"no table {name!r}; choose from {', '.join(tables)}")
+    results = {}
+    for name in chosen:
+        title, table = tables[name]
+        results[name] = table()
+        if not options.json:
+            _show(title, results[name])
+    if options.json:
+        print(json.dumps({"machine": platform.platform(), "events": options.events, "tables": results}, indent=2))
+
+
+def _show(title: str, rows: list[dict[str, Any]]) -> None:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    shown = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for name in names:
+        shown.add_column(name, justify="left" if name in ("input", "way") else "right")
+    for row in rows:
+        shown.add_row(*(str(row.get(name, "")) for name in names))
+    console = Console()
+    console.print(shown)
+    console.print()
+
+
+if __name__ == "__main__":
+    main()
