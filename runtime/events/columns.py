@@ -265,11 +265,11 @@ def promoted(path: str) -> Column:
 
 
 def columns(promote: Iterable[str] = PROMOTE) -> tuple[Column, ...]:
-    """All columns of the event row in order, without the partition key.
+    """All columns of the event row in order, without the partition key; the promoted ones stand last.
 
     Raises ValueError when two promoted paths, or one and a fixed column, share a name.
     """
-    result = (*FIXED, *(promoted(path) for path in promote), *TAIL)
+    result = (*FIXED, *TAIL, *(promoted(path) for path in promote))
     seen: dict[str, Column] = {PARTITION.name: PARTITION}
     for column in result:
         if column.name in seen:

@@ -12,14 +12,14 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple, NoReturn
 
 import msgspec
 
-from runtime.events.columns import PROMOTE, Column, Kind, columns
+from runtime.events.columns import FIXED, PROMOTE, TAIL, Column, Kind, columns
 
 VERSION = 1
 """Version of the row; raised when the same record would give another row."""
@@ -30,13 +30,15 @@ class Unusable(ValueError):
 
 
 class Row(NamedTuple):
-    """One event: its partition (`YYYY-MM-DD`) and a value per column of `RowMaker.columns`, in their order.
+    """One event: its partition (`YYYY-MM-DD`), and its values, text or None, in the order of `RowMaker.columns`.
 
-    Values are text or None. `eventtime` is `YYYY-MM-DDTHH:MM:SS[.ffffff]Z`.
+    `dense` has a value per column before the promoted ones; `promoted` has (number of the column, value) for those that
+    have one, which is few of many. `eventtime` is `YYYY-MM-DDTHH:MM:SS[.ffffff]Z`.
     """
 
     eventdate: str
-    values: tuple[str | None, ...]
+    dense: list[str | None]
+    promoted: list[tuple[int, str]]
 
 
 # Fields that real records hold both as booleans and as text; with msgspec told so, neither leaves the fast path.
@@ -49,11 +51,22 @@ _NOTHING = {b"null", b"{}"}
 type_tree = dict[str, "int | type_tree"]
 
 
+@lru_cache(maxsize=1 << 10)
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return len(text) == 10
+
+
+_is_clock = lru_cache(maxsize=1 << 12)(re.compile(r"T([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ", re.ASCII).fullmatch)
+
+
 @lru_cache(maxsize=1 << 12)
-def _parse_time(text: str) -> tuple[str, str, bool] | None:
-    """(eventdate, eventtime in UTC, whether the text was already in that form), or None if it is no time."""
-    match = _ISO.fullmatch(text)
-    if match is None:
+def _parse_time(text: str) -> tuple[str, str] | None:
+    """(eventdate, eventtime in UTC) of an ISO 8601 time, or None if it is none."""
+    if _ISO.fullmatch(text) is None:
         return None
     try:
         moment = datetime.fromisoformat(text).astimezone(UTC)
@@ -61,8 +74,7 @@ def _parse_time(text: str) -> tuple[str, str, bool] | None:
         return None
     fraction = f".{moment.microsecond:06d}" if moment.microsecond else ""
     day = f"{moment.year:04d}-{moment.month:02d}-{moment.day:02d}"
-    normal = f"{day}T{moment.hour:02d}:{moment.minute:02d}:{moment.second:02d}{fraction}Z"
-    return day, normal, normal == text
+    return day, f"{day}T{moment.hour:02d}:{moment.minute:02d}:{moment.second:02d}{fraction}Z"
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -145,7 +157,8 @@ class RowMaker:
         self._json = frozenset(at for at, c in fixed if c.kind is Kind.JSON)
         self._tree = _tree(fixed)
         self._promote = self._promoted_trees()
-        self._tail = (None,) * (len(self.columns) - len(fixed))
+        self._tail = (None,) * len(TAIL)
+        self._no_promoted = (None,) * (len(self.columns) - len(FIXED) - len(TAIL))
 
         order: list[int] = []  # column index per place in the flattened structs; -1 for a struct itself
         self._nested: list[tuple[int, tuple[None, ...]]] = []
@@ -160,27 +173,36 @@ class RowMaker:
         """Row of one record (a JSON object's bytes). Raises Unusable with the reason if there can be none."""
         values, extra = self._fast(record) or self._careful(record)
         text = values[self._eventtime]
-        time = _parse_time(text) if text else None
-        if time is None:
-            shown = extra.get("eventTime", "missing") if text is None else json.dumps(text)
-            raise Unusable(f"no usable eventTime: {shown[:80]}")
-        eventdate, normal, canonical = time
-        if not canonical:
+        if text is not None and _is_day(eventdate := text[:10]) and _is_clock(text[10:]):
+            pass  # as CloudTrail writes it
+        else:
+            time = _parse_time(text) if text else None
+            if time is None:
+                shown = extra.get("eventTime", "missing") if text is None else json.dumps(text)
+                raise Unusable(f"no usable eventTime: {shown[:80]}")
+            eventdate, values[self._eventtime] = time
             extra = {"eventTime": json.dumps(text), **extra}
-            values[self._eventtime] = normal
         identity = values[self._eventid]
         if not identity or identity.startswith("sha256:"):
             if identity is not None:  # '' would make all such events one; the other form is ours
                 extra = {"eventID": json.dumps(identity), **extra}
             values[self._eventid] = "sha256:" + hashlib.sha256(record).hexdigest()
+        promoted: list[tuple[int, str]] = []
         for at, table in self._promote:
             json_text = values[at]
             if json_text is not None and json_text[0] == "{":
-                self._copy_promoted(json_text, table, values)
+                _copy_promoted(json_text, table, promoted)
         if extra:
             values[self._extra] = "{" + ",".join(f"{json.dumps(k)}:{v}" for k, v in extra.items()) + "}"
         values[self._sourcefile] = sourcefile
-        return Row(eventdate, tuple(values))
+        return Row(eventdate, values, promoted)
+
+    def full(self, row: Row) -> tuple[str | None, ...]:
+        """A value or None for each of `columns`, in their order."""
+        values = [*row.dense, *self._no_promoted]
+        for at, value in row.promoted:
+            values[at] = value
+        return tuple(values)
 
     def _fast(self, record: bytes) -> tuple[list[str | None], dict[str, str]] | None:
         """Values of a record that is as documented; None if it needs the careful way."""
@@ -233,7 +255,7 @@ class RowMaker:
 
     def _careful(self, record: bytes) -> tuple[list[str | None], dict[str, str]]:
         """Values and `extra` of any record. Raises Unusable where it is not a JSON object in UTF-8."""
-        values: list[str | None] = [None] * len(self.columns)
+        values: list[str | None] = [None] * (len(FIXED) + len(TAIL))
         extra: dict[str, str] = {}
         try:
             self._walk(pairs(record.decode()), self._tree, "", values, extra)
@@ -270,24 +292,6 @@ class RowMaker:
                 values[node] = value
             else:
                 extra[path] = raw
-
-    def _copy_promoted(self, json_text: str, table: type_tree, values: list[Any]) -> None:
-        try:
-            found: Mapping[str, Any] = _decode_level(json_text)
-        except (msgspec.MsgspecError, RecursionError):
-            found = {key: raw.encode() for key, raw in pairs(json_text)}
-        for key, content in found.items():
-            node = table.get(key)
-            if node is None:
-                continue
-            raw = bytes(content).decode().lstrip()  # msgspec keeps the space before a value
-            if isinstance(node, dict):
-                if raw[0] == "{":
-                    self._copy_promoted(raw, node, values)
-            elif raw[0] == '"' and "\\" not in raw:
-                values[node] = raw[1:-1]
-            elif not _absent(raw):
-                values[node] = raw if raw[0] in "{[" else _scalar(raw)
 
     def _promoted_trees(self) -> list[tuple[int, type_tree]]:
         paths = {c.path: at for at, c in enumerate(self.columns) if c.kind is Kind.JSON}
@@ -331,6 +335,30 @@ class RowMaker:
 
 _astuple = msgspec.structs.astuple
 _decode_level = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+def _copy_promoted(json_text: str, table: type_tree, promoted: list[tuple[int, str]]) -> None:
+    """Append what the promoted paths of `table` find in a JSON object; of a repeated key, the last value."""
+    try:
+        found: Mapping[str, Any] = _decode_level(json_text)
+    except (msgspec.MsgspecError, RecursionError):
+        found = {key: raw.encode() for key, raw in pairs(json_text)}
+    for key, content in found.items():
+        node = table.get(key)
+        if node is None:
+            continue
+        raw = str(content, "utf-8")
+        if raw[0] <= " ":  # msgspec keeps the space before a value
+            raw = raw.lstrip()
+        if isinstance(node, dict):
+            if raw[0] == "{":
+                _copy_promoted(raw, node, promoted)
+        elif raw[0] == '"' and "\\" not in raw:
+            promoted.append((node, raw[1:-1]))
+        elif not _absent(raw):
+            value = raw if raw[0] in "{[" else _scalar(raw)
+            if value is not None:
+                promoted.append((node, value))
 
 
 def _tree(fixed: list[tuple[int, Column]]) -> type_tree:

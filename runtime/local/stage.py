@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from runtime.events.columns import Column
+from runtime.events.columns import Column, Kind
 from runtime.events.formats import BadFile, Broken, records
 from runtime.events.row import RowMaker, Unusable
 from runtime.local import staged
@@ -72,8 +72,10 @@ class _Worker:
         lake = lake_schema(self._maker.columns)
         self._schema = pa.schema([*lake, *ORIGIN, pa.field("eventdate", pa.string())])
         self._eventtime = lake.get_field_index("eventtime")
-        self._rows: list[tuple[str | None, ...]] = []
-        self._columns: list[list[str | None]] = [[] for _ in lake]
+        dense = len([column for column in self._maker.columns if column.kind is not Kind.PROMOTED])
+        self._rows: list[list[str | None]] = []
+        self._columns: list[list[str | None]] = [[] for _ in range(dense)]
+        self._promoted: dict[int, list[tuple[int, str]]] = {at: [] for at in range(dense, len(lake))}
         self._origins: list[tuple[int, int, str]] = []
         self._batches: list[pa.RecordBatch] = []
         self._runs = 0
@@ -83,7 +85,7 @@ class _Worker:
 
     def take(self, number: int, file: LogFile, s3: S3Options) -> Staged:
         state = Staged(number)
-        row, rows, origins = self._maker.row, self._rows, self._origins
+        row, rows, sparse, origins = self._maker.row, self._rows, self._promoted, self._origins
         key = file.key
         try:
             with open_bytes(file, s3) as stream:
@@ -94,11 +96,13 @@ class _Worker:
                         self._bad_record(state, file, position, record.reason, record.raw)
                         continue
                     try:
-                        eventdate, values = row(record, key)
+                        eventdate, dense, promoted = row(record, key)
                     except Unusable as unusable:
                         self._bad_record(state, file, position, str(unusable), record)
                         continue
-                    rows.append(values)
+                    rows.append(dense)
+                    for column, value in promoted:
+                        sparse[column].append((len(origins), value))
                     origins.append((number, position, eventdate))
                     if len(rows) >= TRANSPOSED_ROWS:
                         self._to_columns()
@@ -125,6 +129,7 @@ class _Worker:
         self._to_columns()
         if not self._origins:
             return
+        size = len(self._origins)
         arrays: list[pa.Array] = []
         for at, values in enumerate(self._columns):
             if at == self._eventtime:
@@ -133,6 +138,15 @@ class _Worker:
             else:
                 arrays.append(pa.array(values, pa.string()))
             values.clear()
+        for found in self._promoted.values():
+            if found:
+                values = [None] * size
+                for row, value in found:
+                    values[row] = value
+                arrays.append(pa.array(values, pa.string()))
+                found.clear()
+            else:
+                arrays.append(pa.nulls(size, pa.string()))
         for origin, kind in zip(zip(*self._origins, strict=True), (pa.int32(), pa.int32(), pa.string()), strict=True):
             arrays.append(pa.array(origin, kind))
         self._origins.clear()

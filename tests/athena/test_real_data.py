@@ -41,7 +41,7 @@ def corpus(records: list[dict[str, Any]], lake: Callable[..., Any]) -> Any:
     maker = RowMaker()
     names = [column.name for column in maker.columns]
     rows = (maker.row(json.dumps(record).encode(), "test") for record in records)
-    return lake([dict(zip(names, row.values, strict=True)) for row in rows])
+    return lake([dict(zip(names, maker.full(row), strict=True)) for row in rows])
 
 
 def ask(corpus: Any, name: str, **values: str | list[str]) -> list[dict[str, Any]]:

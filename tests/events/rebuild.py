@@ -4,7 +4,9 @@ import json
 import re
 
 from runtime.events.columns import COLUMNS, Kind
-from runtime.events.row import Row
+from runtime.events.row import Row, RowMaker
+
+MAKER = RowMaker()
 
 
 class Number(str):
@@ -63,7 +65,7 @@ KNOWN = known_paths()
 def rebuild(row: Row):
     """The record in `normal` form, from the row alone."""
     flat: list[tuple[tuple[str, ...], object]] = []
-    values = dict(zip(COLUMNS, row.values, strict=True))
+    values = dict(zip(COLUMNS, MAKER.full(row), strict=True))
     extra = [
         (split(path), value) for path, value in parse(next(v for c, v in values.items() if c.name == "extra") or "{}")
     ]

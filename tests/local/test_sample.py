@@ -195,7 +195,7 @@ def test_rows_balance(with_hostile):
         except Unusable as error:
             reasons.append(str(error))
             continue
-        identity = row.eventdate, row.values[at["recipientaccountid"]] or "", row.values[at["eventid"]]
+        identity = row.eventdate, row.dense[at["recipientaccountid"]] or "", row.dense[at["eventid"]]
         rows[identity].add(raw)
     assert total == summary.records_written
     assert len(rows) == summary.events == EVENTS + sum(k.copies for k in hostile.KINDS if not k.unusable) + 1
@@ -213,7 +213,7 @@ def test_ordinary_records_fit_the_columns(plain):
     """No record of a plain sample has a field that the event row does not know."""
     maker = RowMaker()
     extra = [column.name for column in COLUMNS].index("extra")
-    assert {maker.row(raw, "").values[extra] for _, raw in records(plain.folder)} == {None}
+    assert {maker.row(raw, "").dense[extra] for _, raw in records(plain.folder)} == {None}
 
 
 def test_hostile_records_are_there(with_hostile, plain):
