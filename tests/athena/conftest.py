@@ -1,7 +1,5 @@
 """A small lake from hand-made events, and Athena's SQL asked of it."""
 
-import importlib
-import importlib.util
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from itertools import count
@@ -12,10 +10,10 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import sqlglot
 
 from runtime.athena import view
 from runtime.events.columns import COLUMNS, PARTITION
+from runtime.local.dialect import to_duckdb
 
 Event = Mapping[str, str | None]
 SCHEMA = pa.schema([(c.name, pa.timestamp("us") if c.type == "timestamp" else pa.string()) for c in COLUMNS])
@@ -54,13 +52,6 @@ class Lake:
             answer = connection.execute(to_duckdb(sql))
             names = [column[0] for column in answer.description]
             return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
-
-
-def to_duckdb(sql: str) -> str:
-    # Until the engine with its allow-list is there: the plain translation.
-    if importlib.util.find_spec("runtime.local.dialect") is None:
-        return sqlglot.transpile(sql, read="athena", write="duckdb")[0]
-    return str(importlib.import_module("runtime.local.dialect").to_duckdb(sql))
 
 
 @pytest.fixture

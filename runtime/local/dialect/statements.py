@@ -1,0 +1,425 @@
+"""Compiles a whole query: SELECT, WITH, set operations, FROM with joins and UNNEST."""
+
+from collections.abc import Mapping
+
+from sqlglot import exp
+
+from runtime.local.dialect.aggregates import order_by
+from runtime.local.dialect.expressions import Expressions, Relation, Scope
+from runtime.local.dialect.functions import Value, coerced
+from runtime.local.dialect.refusals import allowed, construct
+from runtime.local.dialect.types import BIGINT, BOOLEAN, UNKNOWN, Refused, Type, common, quoted
+
+Columns = list[tuple[str, Type]]
+_SCHEMAS = (
+    {"db": "", "catalog": ""},
+    {"db": "cloudtrail", "catalog": ""},
+    {"db": "cloudtrail", "catalog": "awsdatacatalog"},
+)
+
+
+class Statements:
+    """Queries over `tables`: name -> columns."""
+
+    def __init__(self, tables: Mapping[str, Columns]) -> None:
+        self._tables = tables
+
+    def query(self, node: exp.Expr, outer: Scope) -> tuple[str, Columns]:
+        """(DuckDB's text, output columns) of a query in an enclosing scope. Raises Refused."""
+        allowed(node)
+        head, scope = self._with(node, outer)
+        if isinstance(node, exp.Select):
+            sql, columns = self._select(node, scope)
+        elif isinstance(node, exp.SetOperation):
+            sql, columns = self._set_operation(node, scope)
+        elif isinstance(node, exp.Subquery):
+            if node.alias:
+                raise Refused("an alias stands on a query that is no table; leave it out")
+            sql, columns = self.query(node.this, scope)
+            sql = self._ordered(f"({sql})", columns, node, scope)
+        elif isinstance(node, exp.Values):
+            sql, columns = self._values(node, scope)
+        else:
+            raise Refused(construct(node))
+        return head + sql, columns
+
+    def _with(self, node: exp.Expr, outer: Scope) -> tuple[str, Scope]:
+        with_ = node.args.get("with_")
+        if with_ is None:
+            return "", outer
+        allowed(with_)
+        scope = Scope(dict(outer.ctes), [], outer)
+        texts = []
+        for cte in with_.expressions:
+            allowed(cte)
+            name = cte.alias.lower()
+            if name in self._tables:
+                raise Refused(f"WITH {name} hides the table of that name; name it otherwise")
+            names = [c.name.lower() for c in cte.args["alias"].args.get("columns") or []]
+            body, columns = self._cte(cte.this, name, names, scope, recursive=bool(with_.args.get("recursive")))
+            columns = _renamed(columns, names, f"WITH {name}")
+            assert isinstance(scope.ctes, dict)
+            scope.ctes[name] = Relation(name, tuple(columns))
+            texts.append(f"{quoted(name)}({', '.join(quoted(c) for c, _ in columns)}) AS ({body})")
+        return f"WITH {'RECURSIVE ' if with_.args.get('recursive') else ''}{', '.join(texts)} ", scope
+
+    def _cte(
+        self, body: exp.Expr, name: str, names: list[str], scope: Scope, *, recursive: bool
+    ) -> tuple[str, Columns]:
+        itself = recursive and any(t.name.lower() == name and not t.db for t in body.find_all(exp.Table))
+        if not itself:
+            return self.query(body, scope)
+        if not isinstance(body, exp.Union) or not names:
+            raise Refused(
+                f"WITH RECURSIVE {name} needs its columns and a UNION ALL; write {name} (a, b) AS (... UNION ALL ...)"
+            )
+        _, anchor = self.query(body.this, scope)
+        columns = _renamed(anchor, names, f"WITH {name}")
+        inside = Scope({**scope.ctes, name: Relation(name, tuple(columns))}, [], scope.parent)
+        sql, result = self.query(body, inside)
+        if any(common(a, b) != a for (_, a), (_, b) in zip(anchor, result, strict=True)):
+            raise Refused(f"the recursion of {name} gives other types than its first part; CAST in the first")
+        return sql, anchor
+
+    # --- SELECT
+
+    def _select(self, node: exp.Select, outer: Scope) -> tuple[str, Columns]:
+        scope = Scope(outer.ctes, [], outer)
+        for named in node.args.get("windows") or []:
+            scope.windows[named.name.lower()] = named
+        e = Expressions(scope, self.query)
+        source = self._from(node, e)
+        where = node.args.get("where")
+        condition = f" WHERE {e.of_type(where.this, BOOLEAN, 'WHERE')}" if where is not None else ""
+        items = self._items(node, e)
+        if not items:
+            raise Refused("SELECT names no column; name one or write *")
+        grouping = self._group(node, items, e)
+        having = node.args.get("having")
+        if having is not None:
+            grouping += f" HAVING {e.of_type(having.this, BOOLEAN, 'HAVING')}"
+        distinct = node.args.get("distinct")
+        if distinct is not None and distinct.expressions:
+            raise Refused("DISTINCT ON is not supported; write DISTINCT, or max_by with GROUP BY")
+        listed = ", ".join(f"{value.sql} AS {quoted(name)}" for name, value in items)
+        sql = f"SELECT {'DISTINCT ' if distinct is not None else ''}{listed}{source}{condition}{grouping}"
+        return sql + self._order(node, items, e, distinct=distinct is not None) + _limits(node), [
+            (n, v.type) for n, v in items
+        ]
+
+    def _items(self, node: exp.Select, e: Expressions) -> list[tuple[str, Value]]:
+        items: list[tuple[str, Value]] = []
+        for item in node.expressions:
+            star = item if isinstance(item, exp.Star) else item.this if isinstance(item, exp.Column) else None
+            if isinstance(star, exp.Star):
+                if any(star.args.values()):
+                    raise Refused("* with EXCEPT, EXCLUDE, REPLACE or RENAME is not supported; name the columns")
+                table = item.table.lower() if isinstance(item, exp.Column) else None
+                items += self._star(e, table)
+                continue
+            expression = item.this if isinstance(item, exp.Alias) else item
+            if isinstance(item, exp.Alias):
+                name = item.alias
+            elif isinstance(expression, exp.Column | exp.Dot):
+                name = expression.name if isinstance(expression, exp.Column) else expression.expression.name
+            else:
+                name = f"_col{len(items)}"
+            value = e.value(expression)
+            if value.type.name == "interval":
+                raise Refused("an interval in the result is not supported; write date_diff('second', a, b)")
+            items.append(
+                (name.lower() if isinstance(item, exp.Alias) and not item.args["alias"].quoted else name, value)
+            )
+        return items
+
+    def _star(self, e: Expressions, table: str | None) -> list[tuple[str, Value]]:
+        found = [r for r in e.scope.relations if table in {None, r.alias}]
+        if not found:
+            raise Refused(f"there is no table {table or ''} to take * from; name one in FROM")
+        return [
+            (name, e.name([name] if any(name in r.hidden for r in e.scope.relations) else [relation.alias, name]))
+            for relation in found
+            for name, _ in relation.columns
+            if name not in relation.hidden
+        ]
+
+    def _group(self, node: exp.Select, items: list[tuple[str, Value]], e: Expressions) -> str:
+        group = node.args.get("group")
+        if group is None:
+            return ""
+        extra = {k for k, v in group.args.items() if v} - {"expressions"}
+        if extra:
+            raise Refused(f"GROUP BY {', '.join(extra).upper()} is not supported; list the columns or their positions")
+
+        def term(n: exp.Expr) -> str:
+            if isinstance(n, exp.Tuple | exp.Paren):
+                inner = n.expressions if isinstance(n, exp.Tuple) else [n.this]
+                return f"({', '.join(term(i) for i in inner)})"
+            if isinstance(n, exp.Literal) and not n.is_string:
+                at = _ordinal(n, len(items), "GROUP BY")
+                return items[at - 1][1].sql
+            value = e.value(n)
+            if value.type.name in {"json", "map"}:
+                raise Refused(f"GROUP BY {value.type} is not supported; group by its text")
+            return value.sql
+
+        texts = []
+        for n in group.expressions:
+            if isinstance(n, exp.Rollup | exp.Cube | exp.GroupingSets):
+                word = {exp.Rollup: "ROLLUP", exp.Cube: "CUBE", exp.GroupingSets: "GROUPING SETS"}[type(n)]
+                texts.append(f"{word} ({', '.join(term(i) for i in n.expressions)})")
+            elif isinstance(n, exp.Literal) and not n.is_string:
+                texts.append(str(_ordinal(n, len(items), "GROUP BY")))
+            else:
+                texts.append(term(n))
+        return f" GROUP BY {', '.join(texts)}"
+
+    def _order(self, node: exp.Expr, items: list[tuple[str, Value]], e: Expressions, *, distinct: bool) -> str:
+        order = node.args.get("order")
+        if order is None:
+            return ""
+        allowed(order)
+        names = [n.lower() for n, _ in items]
+        texts = []
+        for term in order.expressions:
+            allowed(term)
+            at = None
+            if isinstance(term.this, exp.Literal) and not term.this.is_string:
+                at = _ordinal(term.this, len(items), "ORDER BY")
+            elif isinstance(term.this, exp.Column) and not term.this.table and term.this.name.lower() in names:
+                name = term.this.name.lower()
+                if len({v.sql for n, v in zip(names, (v for _, v in items), strict=True) if n == name}) > 1:
+                    raise Refused(f"ORDER BY {name} means more than one column; write its position")
+                at = names.index(name) + 1
+            if at is not None:
+                if items[at - 1][1].type.name in {"json", "map"}:
+                    raise Refused(f"ORDER BY {items[at - 1][1].type} is not supported; order by its text")
+                texts.append(f"{at} {_direction(term)}")
+                continue
+            if distinct:
+                raise Refused("ORDER BY after DISTINCT takes a column of the result; name it or write its position")
+            e.scope.outputs.update({n: v for n, (_, v) in zip(names, items, strict=True)})
+            texts.append(order_by(e, [term]).removeprefix(" ORDER BY "))
+            e.scope.outputs.clear()
+        return f" ORDER BY {', '.join(texts)}"
+
+    # --- FROM
+
+    def _from(self, node: exp.Select, e: Expressions) -> str:
+        source = node.args.get("from_")
+        joins = node.args.get("joins") or []
+        if source is None:
+            return ""
+        sql = f" FROM {self._relation(source.this, e)}"
+        for join in joins:
+            sql += self._join(join, e)
+        aliases = [r.alias for r in e.scope.relations]
+        for alias in aliases:
+            if aliases.count(alias) > 1:
+                raise Refused(f"two tables of FROM are called {alias}; give one an alias")
+        return sql
+
+    def _join(self, join: exp.Join, e: Expressions) -> str:
+        allowed(join)
+        side, kind = (join.args.get("side") or "").upper(), (join.args.get("kind") or "").upper()
+        if side not in {"", "LEFT", "RIGHT", "FULL"} or kind not in {"", "INNER", "OUTER", "CROSS"}:
+            raise Refused(f"{side} {kind} JOIN is not supported; write JOIN, LEFT, RIGHT, FULL or CROSS JOIN".lstrip())
+        on, using = join.args.get("on"), join.args.get("using")
+        before = len(e.scope.relations)
+        nested = join.this.args.get("joins") if isinstance(join.this, exp.Table | exp.Subquery) else None
+        if nested:
+            raise Refused("a join in parentheses is not supported; put it in WITH")
+        relation = self._relation(join.this, e)
+        word = f"{side} JOIN" if side else "CROSS JOIN" if on is None and not using else "JOIN"
+        if using:
+            return f" {word} {relation} USING ({self._using(using, e, before, side)})"
+        if on is not None:
+            if isinstance(join.this, exp.Unnest) and not (isinstance(on, exp.Boolean) and on.this):
+                raise Refused("a join with UNNEST takes ON true only; put the condition into WHERE")
+            return f" {word} {relation} ON {e.of_type(on, BOOLEAN, 'ON')}"
+        if side:
+            raise Refused(f"{side} JOIN needs a condition; write ON ...")
+        return f" {word} {relation}"
+
+    def _using(self, using: list[exp.Expr], e: Expressions, before: int, side: str) -> str:
+        if before != 1 or side in {"RIGHT", "FULL"}:
+            raise Refused("USING is for the first two tables of a JOIN or LEFT JOIN; write ON a.x = b.x")
+        left, right = e.scope.relations[0], e.scope.relations[-1]
+        names = [u.name.lower() for u in using]
+        for name in names:
+            a, b = (dict(r.columns).get(name) for r in (left, right))
+            if a is None or b is None or a.duckdb() != b.duckdb():
+                raise Refused(f"USING ({name}) needs the column with one type in both tables; write ON a.x = b.y")
+        e.scope.relations[-1] = Relation(right.alias, right.columns, frozenset(names))
+        return ", ".join(quoted(n) for n in names)
+
+    def _relation(self, node: exp.Expr, e: Expressions) -> str:
+        """Text of one item of FROM; adds what it names to the scope."""
+        allowed(node)
+        if isinstance(node, exp.Unnest):
+            return self._unnest(node, e)
+        alias = node.args.get("alias")
+        if alias is not None:
+            allowed(alias)
+        renames = [c.name.lower() for c in (alias.args.get("columns") or [])] if alias is not None else []
+        if isinstance(node, exp.Table):
+            sql, name, columns = self._table(node, e)
+        elif isinstance(node, exp.Subquery | exp.Values):
+            if isinstance(node, exp.Values):
+                body, columns = self._values(node, e.scope)
+            else:
+                body, columns = self.query(node.this, Scope(e.scope.ctes, [], e.scope.parent))
+                body = self._ordered(body, columns, node, e.scope)
+            sql, name = f"({body})", f"_table{len(e.scope.relations)}"
+        else:
+            raise Refused(construct(node))
+        name = alias.name.lower() if alias is not None and alias.name else name
+        columns = _renamed(columns, renames, f"FROM {name}")
+        if not isinstance(node, exp.Table):
+            columns = [(c.lower(), t) for c, t in columns]
+        e.scope.relations.append(Relation(name, tuple(columns)))
+        return (
+            f"{sql} AS {quoted(name)}({', '.join(quoted(c) for c, _ in columns)})"
+            if renames or not isinstance(node, exp.Table)
+            else f"{sql} AS {quoted(name)}"
+        )
+
+    def _table(self, node: exp.Table, e: Expressions) -> tuple[str, str, Columns]:
+        if not isinstance(node.this, exp.Identifier):
+            raise Refused("a table function is not supported; read parquettrails or cloudtrail_logs")
+        name = node.name.lower()
+        if not node.db and name in e.scope.ctes:
+            return quoted(name), name, list(e.scope.ctes[name].columns)
+        place = {"db": node.db.lower(), "catalog": node.catalog.lower()}
+        if place not in _SCHEMAS or name not in self._tables:
+            asked = ".".join(p.name for p in node.parts)
+            raise Refused(f"there is no table {asked}; read {' or '.join(self._tables)}, in the database cloudtrail")
+        return quoted(name), name, list(self._tables[name])
+
+    def _unnest(self, node: exp.Unnest, e: Expressions) -> str:
+        alias = node.args.get("alias")
+        names = [c.name.lower() for c in alias.args.get("columns") or []] if alias is not None else []
+        ordinality = node.args.get("offset")
+        values = [e.value(n) for n in node.expressions]
+        picks: list[tuple[str, Type]] = []
+        sources: list[str] = []
+        for i, value in enumerate(values):
+            t = value.type
+            if t.name == "map":
+                sources += [f"unnest(map_keys({value.sql})) AS s{i}", f"unnest(map_values({value.sql})) AS s{i}v"]
+                picks += [(f"s{i}", t.of[0]), (f"s{i}v", t.of[1])]
+            elif t.name == "array" and t.of[0].name == "row":
+                sources.append(f"unnest({value.sql}) AS s{i}")
+                picks += [(f"struct_extract_at(s{i}, {n})", kind) for n, kind in enumerate(t.of[0].of, 1)]
+            elif t.name == "array":
+                sources.append(f"unnest({value.sql}) AS s{i}")
+                picks.append((f"s{i}", t.of[0]))
+            else:
+                raise Refused(f"UNNEST takes an array or a map, not {t}; CAST json to array(json)")
+        if ordinality:
+            lengths = [f"coalesce({'cardinality' if v.type.name == 'map' else 'len'}({v.sql}), 0)" for v in values]
+            longest = f"greatest({', '.join(lengths)})" if len(lengths) > 1 else lengths[0]
+            sources.append(f"unnest(generate_series(1, CAST({longest} AS BIGINT))) AS n")
+            picks.append(("n", BIGINT))
+            if isinstance(ordinality, exp.Identifier):
+                names.append(ordinality.name.lower())
+        if names and len(names) != len(picks):
+            raise Refused(f"UNNEST gives {len(picks)} columns, its alias names {len(names)}; name each")
+        columns = [(names[i] if names else f"_col{i}", kind) for i, (_, kind) in enumerate(picks)]
+        name = alias.name.lower() if alias is not None and alias.name else f"_table{len(e.scope.relations)}"
+        e.scope.relations.append(Relation(name, tuple(columns)))
+        picked = ", ".join(sql for sql, _ in picks)
+        return (
+            f"LATERAL (SELECT {picked} FROM (SELECT {', '.join(sources)}))"
+            f" AS {quoted(name)}({', '.join(quoted(c) for c, _ in columns)})"
+        )
+
+    # --- the rest
+
+    def _values(self, node: exp.Values, scope: Scope) -> tuple[str, Columns]:
+        e = Expressions(Scope(scope.ctes, [], None), self.query)
+        rows = [[e.value(v) for v in (t.expressions if isinstance(t, exp.Tuple) else [t])] for t in node.expressions]
+        kinds: list[Type] = [UNKNOWN] * len(rows[0])
+        for values in rows:
+            if len(values) != len(kinds):
+                raise Refused("the rows of VALUES are of different length; give each the same columns")
+            for i, value in enumerate(values):
+                both = common(kinds[i], value.type)
+                if both is None:
+                    raise Refused(f"VALUES mixes {kinds[i]} and {value.type} in one column; CAST one")
+                kinds[i] = both
+        texts = (", ".join(coerced(v, k) for v, k in zip(values, kinds, strict=True)) for values in rows)
+        return f"VALUES {', '.join(f'({t})' for t in texts)}", [(f"_col{i}", k) for i, k in enumerate(kinds)]
+
+    def _set_operation(self, node: exp.SetOperation, scope: Scope) -> tuple[str, Columns]:
+        left, a = self.query(node.this, scope)
+        right, b = self.query(node.expression, scope)
+        word = type(node).__name__.upper()
+        if len(a) != len(b):
+            raise Refused(f"the two sides of {word} have {len(a)} and {len(b)} columns; select as many")
+        columns: Columns = []
+        for (name, x), (_, y) in zip(a, b, strict=True):
+            both = common(x, y)
+            if both is None:
+                raise Refused(f"{word} does not mix {x} and {y} in the column {name}; CAST one")
+            columns.append((name, both))
+        if not node.args.get("distinct"):
+            word += " ALL"
+        sides = (_cast_columns(s, of, columns) for s, of in ((left, a), (right, b)))
+        return self._ordered(f" {word} ".join(sides), columns, node, scope), columns
+
+    def _ordered(self, sql: str, columns: Columns, node: exp.Expr, scope: Scope) -> str:
+        """ORDER BY, OFFSET and LIMIT after a set operation or parentheses: by columns of the result only."""
+        items = [(n, Value(quoted(n), t)) for n, t in columns]
+        e = Expressions(Scope(scope.ctes, [], None), self.query)
+        return sql + self._order(node, items, e, distinct=True) + _limits(node)
+
+
+def _cast_columns(sql: str, of: Columns, to: Columns) -> str:
+    """A side of a set operation whose columns have the types of the whole."""
+    if all(a.duckdb() == b.duckdb() for (_, a), (_, b) in zip(of, to, strict=True)):
+        return f"({sql})"
+    names = [f"c{i}" for i in range(len(of))]
+    texts = (coerced(Value(n, a), b) for n, (_, a), (_, b) in zip(names, of, to, strict=True))
+    listed = ", ".join(f"{t} AS {quoted(c)}" for t, (c, _) in zip(texts, to, strict=True))
+    return f"(SELECT {listed} FROM ({sql}) AS side({', '.join(names)}))"
+
+
+def _renamed(columns: Columns, names: list[str], where: str) -> Columns:
+    if not names:
+        return columns
+    if len(names) != len(columns):
+        raise Refused(f"{where} names {len(names)} columns of {len(columns)}; name each")
+    return [(n, t) for n, (_, t) in zip(names, columns, strict=True)]
+
+
+def _ordinal(node: exp.Literal, count: int, where: str) -> int:
+    if not node.name.isdigit() or not 1 <= int(node.name) <= count:
+        raise Refused(f"{where} {node.name} is no position in the select list; it has {count} columns")
+    return int(node.name)
+
+
+def _direction(term: exp.Expr) -> str:
+    nulls = "FIRST" if term.args.get("nulls_first") else "LAST"
+    return f"{'DESC' if term.args.get('desc') else 'ASC'} NULLS {nulls}"
+
+
+def _limits(node: exp.Expr) -> str:
+    sql = ""
+    limit, offset = node.args.get("limit"), node.args.get("offset")
+    if isinstance(limit, exp.Fetch):
+        options = limit.args.get("limit_options")
+        if options is not None and (options.args.get("with_ties") or options.args.get("percent")):
+            raise Refused("FETCH ... WITH TIES is not supported; write rank() OVER (ORDER BY ...) and filter it")
+        sql += f" LIMIT {_count(limit.args.get('count'), 'FETCH')}"
+    elif limit is not None and limit.expression.name.upper() != "ALL":
+        sql += f" LIMIT {_count(limit.expression, 'LIMIT')}"
+    if offset is not None:
+        sql += f" OFFSET {_count(offset.expression, 'OFFSET')}"
+    return sql
+
+
+def _count(node: exp.Expr | None, where: str) -> int:
+    if isinstance(node, exp.Literal) and not node.is_string and node.name.isdigit():
+        return int(node.name)
+    raise Refused(f"{where} takes a number; write its digits")
