@@ -1,6 +1,8 @@
 """Athena's SQL asked of a lake: DuckDB over its Parquet files, closed to everything outside the lake's folder."""
 
+import os
 import re
+import tempfile
 from collections.abc import Mapping
 from datetime import date
 from difflib import get_close_matches
@@ -14,86 +16,102 @@ from runtime.athena.named import QueryError, load, substitute
 from runtime.events.columns import COLUMNS, PARTITION
 from runtime.local.dialect import to_duckdb
 from runtime.local.dialect.types import FAILS, quoted, text
+from runtime.local.lake import LakeError
 
-SCHEMA = "cloudtrail"
+_TYPES = {c.name: "TIMESTAMP" if c.type == "timestamp" else "VARCHAR" for c in (*COLUMNS, PARTITION)}
+_GLOB = re.compile(r"[\[*?]")
 
 
-def connect(lake: Path) -> duckdb.DuckDBPyConnection:
-    """Connection with the schema `cloudtrail` over the lake: `parquettrails` and `cloudtrail_logs`.
+def open_lake(lake: Path) -> duckdb.DuckDBPyConnection:
+    """Connection with the views `parquettrails` and `cloudtrail_logs` over the lake, its time zone UTC.
 
-    It reads files of the lake only, writes none, and its settings are locked. The time zone is UTC. An empty lake
-    has empty tables.
+    It reaches the lake's Parquet files and, where memory is short, a temporary folder of its own; its settings are
+    locked. A column that an older lake lacks is null, and a lake without events has empty views. Raises LakeError for
+    a folder that is not there.
     """
+    if not lake.is_dir():
+        raise LakeError(f"{lake}: no such folder; make a lake with `trailsight local INPUT --lake {lake}`")
     root = lake.resolve()
     connection = duckdb.connect(":memory:")
     connection.execute("SET TimeZone = 'UTC'")
-    connection.execute(f"CREATE SCHEMA {SCHEMA}")
-    connection.execute(f"SET search_path = '{SCHEMA}'")
-    connection.execute(f"CREATE VIEW {SCHEMA}.{view.TABLE} AS {_events(root)}")
-    connection.execute(view.duckdb())
+    connection.execute("SET parquet_metadata_cache = true")  # footers are read twice: for the columns, for the rows
+    spill = Path(tempfile.gettempdir()).resolve() / f"trailsight-{os.getpid()}"
+    connection.execute(f"SET temp_directory = {text(str(spill))}")
     connection.execute("SET autoinstall_known_extensions = false")
     connection.execute("SET autoload_known_extensions = false")
-    connection.execute(f"SET allowed_directories = [{text(str(root / view.TABLE) + '/')}]")
+    # The check sees the pattern before the files that it finds.
+    allowed = ", ".join(text(f"{folder}/") for folder in (root / view.TABLE, _pattern(root)))
+    connection.execute(f"SET allowed_directories = [{allowed}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
+    try:
+        connection.execute(f"CREATE VIEW {view.TABLE} AS {_events(connection, root)}")
+    except duckdb.Error as error:
+        raise LakeError(f"{lake}: its Parquet files cannot be read: {_first_line(error, root)}") from None
+    connection.execute(view.duckdb())
     return connection
 
 
-def _events(root: Path) -> str:
-    pattern = root / view.TABLE / f"{PARTITION.name}=*" / "*.parquet"
-    types = {column.name: "TIMESTAMP" if column.type == "timestamp" else "VARCHAR" for column in (*COLUMNS, PARTITION)}
+def _pattern(root: Path) -> str:
+    """Folder of the events as a glob pattern that finds only it, whatever its name holds."""
+    return _GLOB.sub(r"[\g<0>]", str(root / view.TABLE))
+
+
+def _events(connection: duckdb.DuckDBPyConnection, root: Path) -> str:
+    """SELECT of every column that an event has today."""
     if not any((root / view.TABLE).glob(f"{PARTITION.name}=*/*.parquet")):
-        nothing = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in types.items())
+        nothing = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in _TYPES.items())
         return f"SELECT {nothing} WHERE false"
-    # A column that no file of an older lake has is null, as in Athena.
-    read = f"read_parquet({text(str(pattern).replace('[', '[[]'))}, hive_partitioning = 1, hive_types_autocast = 0, union_by_name = true)"
-    with duckdb.connect(":memory:") as probe:
-        there = {str(row[0]).lower() for row in probe.execute(f"DESCRIBE SELECT * FROM {read}").fetchall()}
-    listed = (quoted(n) if n in there else f"CAST(NULL AS {kind}) AS {quoted(n)}" for n, kind in types.items())
+    files = text(f"{_pattern(root)}/{PARTITION.name}=*/*.parquet")
+    read = f"read_parquet({files}, hive_partitioning = 1, hive_types_autocast = 0, union_by_name = true)"
+    there = {str(row[0]).lower() for row in connection.execute(f"DESCRIBE SELECT * FROM {read}").fetchall()}
+    listed = (quoted(n) if n in there else f"CAST(NULL AS {kind}) AS {quoted(n)}" for n, kind in _TYPES.items())
     return f"SELECT {', '.join(listed)} FROM {read}"
 
 
-def statement(sql_or_name: str, parameters: Mapping[str, str], today: date) -> str:
+def run(lake: Path, name_or_sql: str, values: Mapping[str, str], today: date) -> pa.Table:
+    """Rows that a named query, or SQL in Athena's dialect, gives over the lake.
+
+    `values` fill the placeholders `:name`; `today` is the day that relative defaults count from. Raises QueryError or
+    Refused for a query that cannot be asked, LakeError for a lake that is not there.
+    """
+    made = to_duckdb(statement(name_or_sql, values, today))
+    with open_lake(lake) as connection:
+        try:
+            return connection.sql(made).to_arrow_table()
+        except duckdb.Error as error:
+            raise QueryError(_failed(error, lake.resolve())) from None
+
+
+def statement(name_or_sql: str, values: Mapping[str, str], today: date) -> str:
     """The statement in Athena's dialect: a named query's or the given SQL, its placeholders filled.
 
     Raises QueryError for an unknown name or parameter.
     """
-    given = sql_or_name.strip()
-    if re.fullmatch(r"[A-Za-z0-9_-]+", given):
+    given = name_or_sql.strip()
+    if not given:
+        raise QueryError("there is no query in an empty text; give SQL or a name, `trailsight queries` lists them")
+    if re.fullmatch(r"[\w.-]+", given):
         query = load().get(given)
         if query is None:
-            near = get_close_matches(given, load(), 3, 0.5)
+            near = get_close_matches(given.lower(), load(), 3, 0.5)
             hint = f"did you mean {' or '.join(near)}?" if near else "`trailsight queries` lists them"
             raise QueryError(f"there is no query {given}; {hint}")
-        return query.render(dict(parameters), today)
-    for name in parameters:
+        return query.render(dict(values), today)
+    for name in values:
         if not re.search(rf":{re.escape(name)}\b", given):
             raise QueryError(
                 f"the SQL has no placeholder :{name}; leave the parameter out or write :{name} where it belongs"
             )
-    return substitute(given, parameters)
+    return substitute(given, values)
 
 
-def run(lake: Path, sql_or_name: str, parameters: Mapping[str, str], today: date) -> pa.Table:
-    """Rows that a named query or SQL in Athena's dialect gives over the lake.
-
-    Raises QueryError or Refused, one sentence with the cure.
-    """
-    if not lake.is_dir():
-        raise QueryError(f"{lake} is no folder; make a lake with `trailsight local INPUT --lake {lake}`")
-    made = to_duckdb(statement(sql_or_name, parameters, today))
-    with connect(lake) as connection:
-        try:
-            return connection.sql(made).to_arrow_table()
-        except duckdb.Error as error:
-            raise QueryError(_sentence(error, lake)) from None
-
-
-def _sentence(error: duckdb.Error, lake: Path) -> str:
-    """One sentence about what went wrong at run time, without the generated SQL and without paths of ours."""
-    said = str(error)
-    if match := re.search(re.escape(FAILS) + r"([^'\n]+)'", said):
+def _failed(error: duckdb.Error, root: Path) -> str:
+    """One sentence about what went wrong while the query ran, without the SQL made for DuckDB."""
+    if match := re.search(re.escape(FAILS) + r"([^'\n]+)'", str(error)):
         return f"the query failed: {match[1]}"
-    first = said.split("\n\n", maxsplit=1)[0].replace("\n", " ").replace(str(lake.resolve()), "the lake")
-    first = re.sub(r"(?<![\w])/(?:[\w.=@%+-]+/)+", "", first)
-    return f"the query failed: {first}; correct the value or filter such rows, try_cast gives null instead"
+    return f"the query failed: {_first_line(error, root)}; correct the value or filter such rows, try(...) gives null"
+
+
+def _first_line(error: duckdb.Error, root: Path) -> str:
+    return str(error).split("\n\n", maxsplit=1)[0].replace("\n", " ").replace(f"{root}/", "")

@@ -6,14 +6,13 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from runtime.athena import view
 from runtime.events.columns import COLUMNS, PARTITION
 from runtime.local.dialect import to_duckdb
+from runtime.local.query import open_lake
 
 Event = Mapping[str, str | None]
 SCHEMA = pa.schema([(c.name, pa.timestamp("us") if c.type == "timestamp" else pa.string()) for c in COLUMNS])
@@ -41,14 +40,7 @@ class Lake:
 
     def ask(self, sql: str) -> list[dict[str, Any]]:
         """Rows that a statement in Athena's dialect gives, over the table and the view."""
-        with duckdb.connect() as connection:
-            connection.execute("SET TimeZone = 'UTC'")
-            connection.execute(
-                "CREATE VIEW parquettrails AS SELECT * FROM read_parquet("
-                f"'{self.root}/parquettrails/*/*.parquet',"
-                " hive_partitioning = 1, hive_types_autocast = 0, union_by_name = true)"
-            )
-            connection.execute(view.duckdb())
+        with open_lake(self.root) as connection:
             answer = connection.execute(to_duckdb(sql))
             names = [column[0] for column in answer.description]
             return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
