@@ -4,6 +4,7 @@ Exit codes: 0 clean, 1 failure, 2 wrong use, 3 something was quarantined or does
 stand inside the commands: `trailsight --help` needs none of it.
 """
 
+import os
 import sys
 from datetime import date
 from pathlib import Path
@@ -59,6 +60,21 @@ def _stop(sentence: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
+def _account_names(inputs: list[str], lake: Path) -> Path | None:
+    """The accounts.csv that lies in an input's folder or in the lake, if one does."""
+    from runtime.local.inputs import ACCOUNTS
+
+    found = (Path(folder) / ACCOUNTS for folder in (*inputs, str(lake)) if not folder.startswith("s3://"))
+    return next((path for path in found if path.is_file()), None)
+
+
+def _somebody_looks() -> bool:
+    """A person at a terminal of a machine with a screen; a browser in a text terminal would take it over."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()) or "SSH_CONNECTION" in os.environ or "CI" in os.environ:
+        return False
+    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
 def _day(text: str | None) -> date | None:
     if text is None:
         return None
@@ -79,12 +95,20 @@ def local(
     end: Annotated[str | None, typer.Option("--to", metavar="DAY", help="Last delivery day to read.")] = None,
     account: Annotated[list[str] | None, typer.Option(help="Only this account; may be given again.")] = None,
     region: Annotated[list[str] | None, typer.Option(help="Only this Region; may be given again.")] = None,
+    page: Annotated[Path | None, typer.Option(help="File of the dashboard; LAKE/dashboard.html by default.")] = None,
+    show: Annotated[
+        bool | None, typer.Option("--open/--no-open", help="Open the dashboard; by default if a person is there.")
+    ] = None,
+    account_names: Annotated[
+        Path | None,
+        typer.Option(help="CSV with the header id,name,OU that names accounts; INPUT/accounts.csv by default."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be read; read and write nothing.")] = False,
     profile: Annotated[str | None, typer.Option(help="AWS profile for s3:// inputs.")] = None,
     role_arn: Annotated[str | None, typer.Option(help="Role to assume for s3:// inputs.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; one per core by default.")] = None,
 ) -> None:
-    """Take log files into the lake, and say what became of each record.
+    """Take log files into the lake, say what became of each record, and draw the dashboard.
 
     Example: `trailsight local ~/AWSLogs --lake lake --from 2026-01-01`
     """
@@ -106,10 +130,20 @@ def local(
         return
     with shown() as progress:
         summary = ingest(inputs, Lake(lake), selection=selection, s3=s3, workers=workers, progress=progress)
-    if as_json:
-        _print_json(as_dict(summary))
-    else:
+    output = page or lake / "dashboard.html"
+    if not as_json:
         print_summary(summary)
+    from runtime.local.page import render
+
+    render(lake, output, account_names or _account_names(inputs, lake))
+    if as_json:
+        _print_json(as_dict(summary) | {"page": str(output)})
+    else:
+        print(f"dashboard: {output}")
+    if show or (show is None and _somebody_looks()):
+        import webbrowser
+
+        webbrowser.open(output.resolve().as_uri())
     if not summary.clean:
         raise typer.Exit(QUARANTINED)
 

@@ -18,6 +18,23 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+# The ledger as a table: what each log file's name says, then its line's counts.
+LEDGER = "ledger"
+LEDGER_COLUMNS = {
+    "uri": "varchar",
+    "key": "varchar",
+    "account": "varchar",
+    "region": "varchar",
+    "day": "varchar",
+    "records": "bigint",
+    "rows": "bigint",
+    "duplicates": "bigint",
+    "duplicate_differs": "bigint",
+    "quarantined": "bigint",
+    "reason": "varchar",
+    "problem": "varchar",
+}
+
 
 class LakeError(RuntimeError):
     """The lake cannot be used; its text is one sentence with the cure."""

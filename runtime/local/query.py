@@ -16,18 +16,18 @@ from runtime.athena.named import QueryError, load, substitute
 from runtime.events.columns import COLUMNS, PARTITION
 from runtime.local.dialect import to_duckdb
 from runtime.local.dialect.types import FAILS, quoted, text
-from runtime.local.lake import LakeError
+from runtime.local.lake import LEDGER, LEDGER_COLUMNS, LakeError
 
 _TYPES = {c.name: "TIMESTAMP" if c.type == "timestamp" else "VARCHAR" for c in (*COLUMNS, PARTITION)}
 _GLOB = re.compile(r"[\[*?]")
 
 
 def open_lake(lake: Path) -> duckdb.DuckDBPyConnection:
-    """Connection with the views `parquettrails` and `cloudtrail_logs` over the lake, its time zone UTC.
+    """Connection with the views `parquettrails`, `cloudtrail_logs` and `ledger` over the lake, its time zone UTC.
 
-    It reaches the lake's Parquet files and, where memory is short, a temporary folder of its own; its settings are
-    locked. A column that an older lake lacks is null, and a lake without events has empty views. Raises LakeError for
-    a folder that is not there.
+    It reaches the lake's Parquet files and ledger and, where memory is short, a temporary folder of its own; its
+    settings are locked. A column that an older lake lacks is null, and a lake without events has empty views. Raises
+    LakeError for a folder that is not there.
     """
     if not lake.is_dir():
         raise LakeError(f"{lake}: no such folder; make a lake with `trailsight local INPUT --lake {lake}`")
@@ -40,7 +40,10 @@ def open_lake(lake: Path) -> duckdb.DuckDBPyConnection:
     connection.execute("SET autoinstall_known_extensions = false")
     connection.execute("SET autoload_known_extensions = false")
     # The check sees the pattern before the files that it finds.
-    allowed = ", ".join(text(f"{folder}/") for folder in (root / view.TABLE, _pattern(root)))
+    allowed = ", ".join(
+        text(f"{folder}/")
+        for folder in (root / view.TABLE, _pattern(root, view.TABLE), root / LEDGER, _pattern(root, LEDGER))
+    )
     connection.execute(f"SET allowed_directories = [{allowed}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
@@ -49,24 +52,49 @@ def open_lake(lake: Path) -> duckdb.DuckDBPyConnection:
     except duckdb.Error as error:
         raise LakeError(f"{lake}: its Parquet files cannot be read: {_first_line(error, root)}") from None
     connection.execute(view.duckdb())
+    connection.execute(f"CREATE VIEW {LEDGER} AS {_ledger(root)}")
     return connection
 
 
-def _pattern(root: Path) -> str:
-    """Folder of the events as a glob pattern that finds only it, whatever its name holds."""
-    return _GLOB.sub(r"[\g<0>]", str(root / view.TABLE))
+def _pattern(root: Path, folder: str) -> str:
+    """A folder of the lake as a glob pattern that finds only it, whatever its name holds."""
+    return _GLOB.sub(r"[\g<0>]", str(root / folder))
 
 
 def _events(connection: duckdb.DuckDBPyConnection, root: Path) -> str:
     """SELECT of every column that an event has today."""
     if not any((root / view.TABLE).glob(f"{PARTITION.name}=*/*.parquet")):
-        nothing = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in _TYPES.items())
-        return f"SELECT {nothing} WHERE false"
-    files = text(f"{_pattern(root)}/{PARTITION.name}=*/*.parquet")
+        return _no_rows(_TYPES)
+    files = text(f"{_pattern(root, view.TABLE)}/{PARTITION.name}=*/*.parquet")
     read = f"read_parquet({files}, hive_partitioning = 1, hive_types_autocast = 0, union_by_name = true)"
     there = {str(row[0]).lower() for row in connection.execute(f"DESCRIBE SELECT * FROM {read}").fetchall()}
     listed = (quoted(n) if n in there else f"CAST(NULL AS {kind}) AS {quoted(n)}" for n, kind in _TYPES.items())
     return f"SELECT {', '.join(listed)} FROM {read}"
+
+
+def _no_rows(types: Mapping[str, str]) -> str:
+    nothing = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in types.items())
+    return f"SELECT {nothing} WHERE false"
+
+
+# What a log file is called: <account>_CloudTrail[-Kind]_<region>_<yyyymmdd>T<hhmm>Z_<unique>.json.gz
+_NAME = "([0-9]{12})_CloudTrail(?:-[A-Za-z]+)?_([a-z0-9-]+)_(?:[^/]*_)?([0-9]{4})([0-9]{2})([0-9]{2})T[0-9]{4,6}Z[_.]"
+
+
+def _ledger(root: Path) -> str:
+    """SELECT of the ledger, a row for each log file taken; account, Region and day are what its name says."""
+    if not any((root / LEDGER).glob("*.jsonl")):
+        return _no_rows(LEDGER_COLUMNS)
+    named = {
+        "account": f"nullif(regexp_extract(key, '{_NAME}', 1), '')",
+        "region": f"nullif(regexp_extract(key, '{_NAME}', 2), '')",
+        "day": f"nullif(regexp_replace(regexp_extract(key, '{_NAME}', 0), '^.*{_NAME}.*$', '\\3-\\4-\\5'), '')",
+    }
+    stored = ", ".join(f"{text(n)}: {text(kind)}" for n, kind in LEDGER_COLUMNS.items() if n not in named)
+    read = (
+        f"read_json({text(_pattern(root, LEDGER) + '/*.jsonl')}, format = 'newline_delimited', columns = {{{stored}}})"
+    )
+    return f"SELECT {', '.join(f'{named.get(n, n)} AS {n}' for n in LEDGER_COLUMNS)} FROM {read}"
 
 
 def run(lake: Path, name_or_sql: str, values: Mapping[str, str], today: date) -> pa.Table:

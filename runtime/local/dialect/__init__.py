@@ -20,7 +20,8 @@ from runtime.athena import view
 from runtime.events.columns import COLUMNS, PARTITION
 from runtime.local.dialect.expressions import Scope
 from runtime.local.dialect.statements import Columns, Statements
-from runtime.local.dialect.types import TIMESTAMP, VARCHAR, Refused, quoted
+from runtime.local.dialect.types import BIGINT, TIMESTAMP, VARCHAR, Refused, quoted
+from runtime.local.lake import LEDGER, LEDGER_COLUMNS
 
 __all__ = ["Refused", "parse", "to_duckdb"]
 
@@ -65,7 +66,7 @@ def _literal(this: exp.Expr, kind: exp.DataType) -> exp.Cast:
 
 
 def to_duckdb(sql: str) -> str:
-    """One query in Athena's dialect as one of DuckDB, over the tables `parquettrails` and `cloudtrail_logs`.
+    """One query in Athena's dialect as one of DuckDB, over the tables `parquettrails`, `cloudtrail_logs` and `ledger`.
 
     The session's time zone must be UTC. Raises Refused, one sentence with the cure, for what Athena refuses and for
     what would be answered otherwise here.
@@ -151,7 +152,8 @@ def _check_tokens(tokens: list[Token]) -> None:
 def _tables() -> dict[str, Columns]:
     """Columns of what can be read; the view's come from its own statement in Athena's dialect."""
     events: Columns = [(c.name, TIMESTAMP if c.type == "timestamp" else VARCHAR) for c in (*COLUMNS, PARTITION)]
-    tables = {view.TABLE: events}
+    kinds = {"varchar": VARCHAR, "bigint": BIGINT}
+    tables = {view.TABLE: events, LEDGER: [(name, kinds[kind]) for name, kind in LEDGER_COLUMNS.items()]}
     select = sqlglot.parse_one(view.athena(), read=_Athena).expression
     _, columns = Statements(tables).query(select, Scope({}))
     return {**tables, view.NAME: columns}

@@ -109,8 +109,10 @@ SCALAR: dict[str, list[tuple[str, str]]] = {
     "from_iso8601_date": [
         (
             "varchar -> date",
-            ("CASE WHEN {0} IS NULL OR regexp_matches({0}, '^\\d{{4}}-\\d{{2}}-\\d{{2}}$')"
-            " THEN CAST({0} AS DATE) ELSE {fail:not a date of the form YYYY-MM-DD} END"),
+            (
+                "CASE WHEN {0} IS NULL OR regexp_matches({0}, '^\\d{{4}}-\\d{{2}}-\\d{{2}}$')"
+                " THEN CAST({0} AS DATE) ELSE {fail:not a date of the form YYYY-MM-DD} END"
+            ),
         )
     ],
     # arrays and maps
@@ -121,8 +123,10 @@ SCALAR: dict[str, list[tuple[str, str]]] = {
     "contains": [
         (
             "array(T), T -> boolean",
-            ("CASE WHEN {0} IS NULL OR {1} IS NULL THEN NULL WHEN list_contains({0}, {1}) THEN TRUE"
-            " WHEN len({0}) = list_count({0}) THEN FALSE END"),
+            (
+                "CASE WHEN {0} IS NULL OR {1} IS NULL THEN NULL WHEN list_contains({0}, {1}) THEN TRUE"
+                " WHEN len({0}) = list_count({0}) THEN FALSE END"
+            ),
         )
     ],
     "array_position": [

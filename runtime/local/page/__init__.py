@@ -1,217 +1,223 @@
 """Draws the dashboard spec over a lake as one HTML file that needs nothing else: no network, no server, no eval.
 
-What it shows was named by strangers: data travels as JSON with every `<` escaped and reaches the page as text nodes
-only; the page's policy lets no other script run and nothing be fetched.
+What it shows was named by strangers: data travels as JSON with every `<` escaped and reaches the page as text only; the
+page's policy lets no script run but its own two, and nothing be fetched.
 """
 
 import base64
 import csv
-import gzip
 import hashlib
 import json
-from dataclasses import dataclass, field
-from functools import lru_cache
+import re
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from importlib import resources
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
-from runtime.events.columns import COLUMNS, PARTITION
 from runtime.local.inputs import InputError
-from runtime.local.lake import Lake
-from runtime.local.page.cube import Cube, Cubes
-from runtime.quicksight.spec import Dashboard, Visual, load
+from runtime.local.lake import LEDGER
+from runtime.local.page import charts, statement
+from runtime.local.page.cubes import Coarseness, Cube, Cubes, axes_of, encoded, packed
+from runtime.local.query import open_lake
+from runtime.quicksight.spec import FOLDER as SPEC
+from runtime.quicksight.spec import Dashboard, Field, Visual, load
 
 LIMIT_BYTES = 5_000_000
-# What is given up, step by step, while a page is too large: how many values have a name, then how fine the days are.
-COARSER = (("day", 1.0), ("day", 0.5), ("week", 1.0), ("week", 0.5), ("month", 0.5))
+# What is given up, step by step, while a page is too large: how many values have a name, then how fine time is.
+COARSER = (
+    Coarseness(),
+    Coarseness(carried=0.5),
+    Coarseness(carried=0.25),
+    Coarseness("week", 0.25),
+    Coarseness("month", 0.25),
+    Coarseness("year", 0.25),
+)
 
 
-@dataclass(frozen=True, slots=True)
-class PageSummary:
-    """What was drawn: the file's size, the events in it, and what was coarsened to keep it small."""
+def render(lake: Path, output: Path, accounts: Path | None = None) -> bool:
+    """Write the dashboard of a lake to `output`; False if it stands there already, made of the same.
 
-    bytes: int
-    events: int
-    notes: list[str] = field(default_factory=list)
-
-
-def render(lake: Path, output: Path, accounts: Path | None = None) -> PageSummary:
-    """Write the dashboard of a lake to `output`.
-
-    `accounts` is a CSV of id, name and OU that labels accounts. Raises InputError if that cannot be read.
+    `accounts` is a CSV of id, name and OU that labels accounts. Raises InputError if that cannot be read, LakeError for
+    a lake that cannot.
     """
-    board = load()
-    labels = _labels(accounts)
-    with duckdb.connect() as connection:
-        _view(connection, lake)
-        for unit, factor in COARSER:
-            cubes = Cubes(connection, board, unit)
-            notes = _notes(unit, factor)
-            page = _page(board, cubes, list(cubes.cubes(factor)), Lake(lake), labels, notes)
+    labels = {} if accounts is None else read_accounts(accounts)
+    mark = f"<!-- made of {_state(lake, labels)} -->\n".encode()
+    if output.is_file():
+        with output.open("rb") as there:
+            if there.read(len(mark)) == mark:
+                return False
+    page = _drawn(lake, labels)
+    draft = output.with_name(output.name + ".draft")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_bytes(mark + page)
+        draft.replace(output)
+    except OSError as error:
+        raise InputError(f"{output}: cannot be written ({error.strerror}); name another file with --page") from error
+    finally:
+        draft.unlink(missing_ok=True)
+    return True
+
+
+def _state(lake: Path, labels: Mapping[str, str]) -> str:
+    """Digest of all that a page is made of: the lake's runs, the labels, the spec and this program."""
+    runs = sorted(path.name for path in (lake / LEDGER).glob("*.jsonl"))
+    sources = [*Path(__file__).parent.iterdir(), *SPEC.glob("*.yaml")]
+    made_by = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(sources) if path.is_file()]
+    return hashlib.sha256(json.dumps([runs, labels, made_by, version("vl-convert-python")]).encode()).hexdigest()
+
+
+def _drawn(lake: Path, labels: Mapping[str, str]) -> bytes:
+    dashboard = load()
+    with ThreadPoolExecutor(1) as aside, open_lake(lake) as connection:
+        library = aside.submit(_library)  # some seconds, in which the cubes are made
+        cubes = Cubes(connection, dashboard)
+        for coarseness in COARSER:
+            made = cubes.made(coarseness)
+            data, blob = _data(dashboard, cubes, made, coarseness, labels)
+            page = _page(data, blob, library.result())
             if len(page) <= LIMIT_BYTES:
                 break
-        events = cubes.events
-    output.parent.mkdir(parents=True, exist_ok=True)
-    draft = output.with_name(output.name + ".draft")
-    draft.write_bytes(page)
-    draft.replace(output)
-    return PageSummary(len(page), events, notes)
+    return page
 
 
-def _view(connection: duckdb.DuckDBPyConnection, lake: Path) -> None:
-    """The view `parquettrails`; over an empty lake, an empty one."""
-    connection.execute("SET TimeZone = 'UTC'")
-    if any((lake / "parquettrails").glob("eventdate=*/*.parquet")):
-        files = str(lake / "parquettrails" / "eventdate=*" / "*.parquet").replace("'", "''")
-        options = "hive_partitioning = 1, hive_types_autocast = 0, union_by_name = true"
-        connection.execute(f"CREATE VIEW parquettrails AS SELECT * FROM read_parquet('{files}', {options})")
-    else:
-        columns = (f"CAST(NULL AS {'TIMESTAMP' if c.type == 'timestamp' else 'VARCHAR'}) AS {c.name}" for c in _ALL)
-        connection.execute(f"CREATE VIEW parquettrails AS SELECT {', '.join(columns)} WHERE false")
-
-
-_ALL = (*COLUMNS, PARTITION)
-
-
-def _labels(accounts: Path | None) -> dict[str, dict[str, str]]:
-    if accounts is None:
-        return {}
+def read_accounts(path: Path) -> dict[str, str]:
+    """Name of each account id in a CSV with the header id,name,OU. Raises InputError."""
     try:
-        with accounts.open(newline="", encoding="utf-8-sig") as lines:
-            rows = list(csv.DictReader(lines))
-        return {row["id"]: {"name": row["name"], "ou": row.get("OU") or ""} for row in rows}
-    except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
-        reason = f"no column {error}" if isinstance(error, KeyError) else error
-        raise InputError(f"{accounts}: {reason}; give a CSV with the header id,name,OU") from error
+        with path.open(newline="", encoding="utf-8-sig") as lines:
+            return {row["id"]: " · ".join(filter(None, (row["name"], row.get("OU")))) for row in csv.DictReader(lines)}
+    except KeyError as error:
+        raise InputError(f"{path}: it has no column {error}; give a CSV with the header id,name,OU") from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: cannot be read: {error}; give a CSV with the header id,name,OU") from error
 
 
-def _notes(unit: str, factor: float) -> list[str]:
+def _data(
+    dashboard: Dashboard, cubes: Cubes, made: Sequence[Cube], coarseness: Coarseness, labels: Mapping[str, str]
+) -> tuple[dict[str, Any], bytes]:
+    """What the page knows, and the cubes' columns as bytes."""
+    blob: list[bytes] = []
+    described = []
+    at = 0
+    for cube in made:
+        columns = []
+        for planes, content in encoded(cube.columns, dashboard.filters.index(statement.DAY)):
+            columns.append({"planes": planes, "at": at})
+            blob.append(content)
+            at += len(content)
+        described.append(
+            {
+                "rows": len(cube.columns[0]),
+                "columns": columns,
+                "filters": [name in cube.data_set.fields for name in dashboard.filters],
+                "values": cube.values,
+                "others": cube.others,
+                "measures": [m.name for m in cube.measures],
+            }
+        )
+    data = {
+        "title": dashboard.title,
+        "unit": "hour" if cubes.hours and coarseness.unit == "day" else coarseness.unit,
+        "notes": _notes(coarseness),
+        "filters": [
+            {
+                "name": name,
+                "title": dashboard.data_sets["events"].fields[name].title,
+                "values": cubes.coarse_days(coarseness.unit) if name == statement.DAY else cubes.filters[name],
+            }
+            for name in dashboard.filters
+        ],
+        "span": cubes.span,
+        "labels": labels,
+        "cubes": described,
+        "sheets": [
+            {
+                "id": sheet.id,
+                "title": sheet.title,
+                "rows": [
+                    {"height": row.height, "visuals": [_visual(v, dashboard, cubes) for v in row.visuals]}
+                    for row in sheet.rows
+                ],
+            }
+            for sheet in dashboard.sheets
+        ],
+    }
+    return data, b"".join(blob)
+
+
+def _notes(coarseness: Coarseness) -> list[str]:
     notes = []
-    if unit != "day":
-        notes.append(f"To keep this page small, days are shown as {unit}s.")
-    if factor < 1:
+    if coarseness.unit != "day":
+        notes.append(f"To keep this page small, days are taken together by {coarseness.unit}.")
+    if coarseness.carried < 1:
         notes.append(
             "To keep this page small, fewer values are shown by name; the rest is in “other”, counted exactly."
         )
     return notes
 
 
-def _page(
-    board: Dashboard,
-    cubes: Cubes,
-    made: list[Cube],
-    lake: Lake,
-    labels: dict[str, dict[str, str]],
-    notes: list[str],
-) -> bytes:
-    found = {cube.visual.id: cube for cube in made}
-    blob = b"".join(_encoded(cube) for cube in made)
-    data = {
-        "title": board.title,
-        "events": cubes.events,
-        "notes": notes,
-        "filters": [{"id": f, "title": board.fields[f].title, "sql": board.fields[f].sql} for f in board.filters],
-        "values": cubes.values,
-        "labels": labels,
-        "fields": {name: f.title for name, f in board.fields.items()},
-        "measures": {n: {"title": m.title, "aggregate": m.aggregate.value} for n, m in board.measures.items()},
-        "sheets": [
-            {"id": sheet.id, "title": sheet.title, "visuals": [_visual(v, board, found, lake) for v in sheet.visuals]}
-            for sheet in board.sheets
-        ],
-    }
-    # `<` never reaches the parser as such: `</script>` in a user agent is text like any other.
-    payload = json.dumps(data, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
-    script = _library() + "\n" + _asset("page.js")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    page = _asset("page.html")
-    for name, content in (
-        ("{{policy}}", f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:"),
-        ("{{style}}", _asset("page.css")),
-        ("{{data}}", payload),
-        ("{{cells}}", base64.b64encode(gzip.compress(blob, 9, mtime=0)).decode()),
-        ("{{script}}", script),
-    ):
-        before, _, after = page.partition(name)
-        page = before + content + after
-    return page.encode()
+def _visual(visual: Visual, dashboard: Dashboard, cubes: Cubes) -> dict[str, Any]:
+    axes = axes_of(visual, dashboard.filters)
 
+    def part(shown: Field) -> dict[str, Any]:
+        common = {"name": shown.name, "title": shown.title, "tones": dict(shown.tones)}
+        if shown.name in dashboard.filters:
+            return common | {"filter": dashboard.filters.index(shown.name)}
+        for number, axis in enumerate(axes):
+            if shown in axis:
+                return common | {"axis": number, "at": axis.index(shown)}
+        raise AssertionError(shown.name)
 
-def _visual(visual: Visual, board: Dashboard, found: dict[str, Cube], lake: Lake) -> dict[str, Any]:
-    shown: dict[str, Any] = {
+    return {
         "id": visual.id,
+        "kind": visual.kind,
         "title": visual.title,
-        "kind": visual.kind.value,
-        "by": list(visual.by),
-        "measures": list(visual.measures),
+        "note": visual.note,
+        "cube": cubes.of(visual),
+        "timed": visual.timed,
+        "x": [part(f) for f in visual.x],
+        "color": None if visual.color is None else part(visual.color),
+        "measures": [
+            {"name": m.name, "title": m.title, "aggregate": m.aggregate, "unit": m.unit} for m in visual.measures
+        ],
         "limit": visual.limit,
         "width": visual.width,
-    }
-    if visual.ledger is not None:
-        entries = list(lake.entries())
-        shown["value"] = {
-            "files": len(entries),
-            "files_quarantined": sum(entry.reason is not None for entry in entries),
-        }.get(visual.ledger, sum(int(getattr(entry, visual.ledger, 0)) for entry in entries))
-        return shown
-    cube = found[visual.id]
-    return shown | {
-        "own": cube.own,
-        "cells": len(cube.indexes),
-        "counts": len(cube.counts),
-        "sql": sql_of(visual, board),
+        "sql": statement.shown(visual),
+        "filters": {
+            name: visual.data_set.fields[name].sql for name in dashboard.filters if name in visual.data_set.fields
+        },
+        "chart": charts.vega_lite(visual),
     }
 
 
-def sql_of(visual: Visual, board: Dashboard) -> str:
-    """Athena SQL behind a visual; `{filters}` stands where the page puts the filters chosen."""
-    items = [f"{board.fields[name].sql} AS {name}" for name in visual.by]
-    for name in visual.measures:
-        where = board.measures[name].where
-        items.append(
-            {
-                "count": f"count(*) AS {name}" if where is None else f"count(CASE WHEN {where} THEN 1 END) AS {name}",
-                "last_day": "max(eventdate) AS last_day",
-                "silent_days": "date_diff('day', CAST(min(eventdate) AS date), CAST(max(eventdate) AS date)) + 1"
-                " - count(DISTINCT eventdate) AS silent_days",
-            }[board.measures[name].aggregate.value]
-        )
-    lines = ["SELECT " + ",\n       ".join(items), "FROM parquettrails", "WHERE {filters}"]
-    if visual.where is not None:
-        lines.append(f"  AND ({visual.where})")
-    if visual.by:
-        lines.append("GROUP BY " + ", ".join(str(n + 1) for n in range(len(visual.by))))
-        lines.append(f"ORDER BY {len(visual.by) + 1} DESC")
-    return "\n".join(lines)
+def _page(data: Mapping[str, Any], blob: bytes, library: str) -> bytes:
+    # `<` never reaches the parser as such: `</script>` in a user agent is text like any other.
+    payload = json.dumps(data, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
+    scripts = {"library": library, "script": _asset("page.js")}
+    allowed = " ".join(f"'sha256-{_digest(script)}'" for script in scripts.values())
+    parts = {
+        "policy": f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:",
+        "style": _asset("page.css"),
+        "data": payload,
+        "cells": base64.b64encode(packed(blob)).decode(),
+        **scripts,
+    }
+    # In one pass: what is filled in may hold `{{cells}}` itself.
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _asset("page.html")).encode()
 
 
-def _encoded(cube: Cube) -> bytes:
-    """Cells as variable-length integers: the indexes' differences, then the counts, measure by measure."""
-    out = bytearray()
-    last = 0
-    for index in cube.indexes:
-        _varint(out, index - last)
-        last = index
-    for counts in cube.counts:
-        for count in counts:
-            _varint(out, count)
-    return bytes(out)
-
-
-def _varint(out: bytearray, value: int) -> None:
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
 def _asset(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
-@lru_cache
+@cache
 def _library() -> str:
     """Vega, Vega-Lite and Vega-Embed with its interpreter, from the package that carries them."""
     import vl_convert

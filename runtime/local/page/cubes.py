@@ -8,6 +8,7 @@ totals, and those that lead within one account, Region or identity type, since a
 import gzip
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import duckdb
@@ -56,8 +57,9 @@ class Cubes:
         self._limits: list[int] = []
         plans: list[tuple[Any, ...]] = []
         self._cubes: list[Cube] = []
-        first, last = self._days()
-        self.hours = first is not None and (last - first).days < HOURS_UP_TO
+        self.span = self._days()
+        first, last = (date.fromisoformat(day or "1970-01-01") for day in self.span)
+        self.hours = (last - first).days < HOURS_UP_TO
         for visual in dashboard.visuals:
             axes = axes_of(visual, dashboard.filters)
             ranked = visual.measures[0].name if axes else None
@@ -100,8 +102,9 @@ class Cubes:
         rows = self._connection.execute(f"SELECT DISTINCT coarse FROM place_{statement.DAY} ORDER BY 1 NULLS LAST")
         return [row[0] for row in rows.fetchall()]
 
-    def _days(self) -> tuple[Any, Any]:
-        sql = "SELECT min(eventdate)::DATE, max(eventdate)::DATE FROM parquettrails"
+    def _days(self) -> tuple[str, str]:
+        """First and last day with an event; empty if there is none."""
+        sql = "SELECT coalesce(min(eventdate), ''), coalesce(max(eventdate), '') FROM parquettrails"
         row = self._connection.execute(sql).fetchone()
         assert row is not None
         return row[0], row[1]
@@ -120,11 +123,14 @@ class Cubes:
     def _place_filters(self, unit: str) -> None:
         """Tables `place_<filter>`: the number of each value."""
         for name, values in self.filters.items():
-            table = pa.table({"value": pa.array(values, pa.string()), "place": pa.array(range(len(values)), pa.int32())})
+            table = pa.table(
+                {"value": pa.array(values, pa.string()), "place": pa.array(range(len(values)), pa.int32())}
+            )
             self._connection.register("given", table)
             if name == statement.DAY and unit != "day":
                 coarse = f"strftime(date_trunc('{unit}', TRY_CAST(value AS DATE)), '%Y-%m-%d')"
-                sql = f"SELECT value, {coarse} AS coarse, dense_rank() OVER (ORDER BY {coarse} NULLS LAST) - 1 AS place FROM given"
+                place = f"dense_rank() OVER (ORDER BY {coarse} NULLS LAST) - 1"
+                sql = f"SELECT value, {coarse} AS coarse, {place} AS place FROM given"
             else:
                 sql = "SELECT value, value AS coarse, place FROM given"
             self._connection.execute(f"CREATE OR REPLACE TEMP TABLE place_{name} AS {sql}")
@@ -150,14 +156,15 @@ class Cubes:
             start += len(axis)
             self._keep(at, columns, self._limits[at], carried)
             made.values.append(self._kept(columns))
-            made.others.append(self._count(f"SELECT DISTINCT {', '.join(columns)} FROM cells_{at}") - len(made.values[-1]))
+            made.others.append(
+                self._count(f"SELECT DISTINCT {', '.join(columns)} FROM cells_{at}") - len(made.values[-1])
+            )
             self._connection.execute(f"ALTER TABLE keep RENAME TO keep_{number}")
-            matches = " AND ".join(f"keep_{number}.{c} IS NOT DISTINCT FROM c.{c}" for c in columns)
-            joins += f" LEFT JOIN keep_{number} ON {matches}"
+            joins += f" LEFT JOIN keep_{number} ON {_equal(f'keep_{number}', 'c', columns)}"
             keys.append(f"coalesce(keep_{number}.number, 0) AS a_{number}")
         measures = [_number(n, measure) for n, measure in enumerate(cube.measures)]
         order = [f"a_{n}" for n in range(len(cube.axes))] + [f"f_{name}" for name in filters] + ["hour"]
-        table = self._connection.execute(
+        table = self._connection.sql(
             f"SELECT {', '.join(keys + measures)} FROM cells_{at} AS c{joins} GROUP BY ALL ORDER BY {', '.join(order)}"
         ).to_arrow_table()
         for number in range(len(cube.axes)):
@@ -169,17 +176,20 @@ class Cubes:
         """Table `keep`: the values of an axis that have a number, the largest first."""
         listed = ", ".join(columns)
         most = max(limit, round(limit * CARRIED * carried))
-        leaders = "".join(
-            f" UNION SELECT {listed} FROM (SELECT {listed}, row_number() OVER (PARTITION BY f_{name} ORDER BY sum(m_0) DESC,"
-            f" {listed}) AS place FROM cells_{at} GROUP BY {listed}, f_{name}) WHERE place <= {LEADERS}"
-            for name in self._dashboard.filters[1:]
-        )
+        kept = [f"SELECT {listed} FROM (SELECT * FROM totals ORDER BY total DESC, {listed} LIMIT {most})"]
+        if carried == 1:
+            kept += [
+                f"SELECT {listed} FROM (SELECT {listed}, row_number() OVER"
+                f" (PARTITION BY f_{name} ORDER BY sum(m_0) DESC, {listed}) AS place"
+                f" FROM cells_{at} GROUP BY {listed}, f_{name}) WHERE place <= {LEADERS}"
+                for name in self._dashboard.filters[1:]
+            ]
         self._connection.execute(
-            f"CREATE TEMP TABLE keep AS WITH totals AS (SELECT {listed}, sum(m_0) AS total FROM cells_{at} GROUP BY {listed}),"
-            f" top AS (SELECT {listed} FROM totals ORDER BY total DESC, {listed} LIMIT {most}),"
-            f" kept AS (SELECT {listed} FROM top{leaders if carried == 1 else ''})"
-            f" SELECT {', '.join('t.' + c for c in columns)}, row_number() OVER (ORDER BY total DESC, {', '.join('t.' + c for c in columns)}) AS number"
-            f" FROM totals AS t SEMI JOIN kept ON {' AND '.join(f'kept.{c} IS NOT DISTINCT FROM t.{c}' for c in columns)}"
+            f"CREATE TEMP TABLE keep AS"
+            f" WITH totals AS (SELECT {listed}, sum(m_0) AS total FROM cells_{at} GROUP BY {listed}),"
+            f" kept AS ({' UNION '.join(kept)})"
+            f" SELECT {listed}, row_number() OVER (ORDER BY total DESC, {listed}) AS number"
+            f" FROM totals SEMI JOIN kept ON {_equal('kept', 'totals', columns)}"
             f" ORDER BY number LIMIT {most * 3}"
         )
 
@@ -198,6 +208,11 @@ def axes_of(visual: Visual, filters: Sequence[str]) -> tuple[tuple[Field, ...], 
     if visual.kind == "table":
         return (own,) if own else ()
     return tuple((f,) for f in own)
+
+
+def _equal(one: str, other: str, columns: Sequence[str]) -> str:
+    """Condition that the columns of two tables are equal, null equal to null."""
+    return " AND ".join(f"{one}.{c} IS NOT DISTINCT FROM {other}.{c}" for c in columns)
 
 
 def _number(n: int, measure: Measure) -> str:
