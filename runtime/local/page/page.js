@@ -53,12 +53,13 @@
     return (cube.decoded[at] = values);
   }
 
+  const everyDay = () => state.from <= first && state.to >= last;
+
   /** For each filter, whether a place passes. */
   function masks() {
     return data.filters.map((filter, at) => {
       const { values } = filter;
-      const whole = state.from <= first && state.to >= last;
-      if (at === DAY) return values.map((day) => whole || (day !== null && after(day) > state.from && day <= state.to));
+      if (at === DAY) return values.map((day) => everyDay() || (day !== null && after(day) > state.from && day <= state.to));
       const chosen = state.chosen[at];
       return values.map((_, place) => chosen.size === 0 || chosen.has(place));
     });
@@ -233,7 +234,7 @@
     const body = element.querySelector(".body");
     if (visual.kind === "kpi") return number(visual, element, body);
     if (visual.kind === "table") return table(visual, element, body);
-    const rows = visual.timed ? overTime(visual) : visual.kind === "heatmap" ? matrix(visual) : bars(visual);
+    const rows = visual.timed ? overTime(visual) : visual.kind === "heatmap" ? matrix(visual) : bars(visual, Math.floor(body.clientHeight / 17));
     element.shown = rows.rows;
     if (!rows.rows.length) return body.replaceChildren(make("p", { class: "empty", text: "Nothing here under these filters." }));
     return chart(visual, body, rows);
@@ -325,11 +326,12 @@
     return { rows, colors, names };
   }
 
-  function bars(visual) {
+  /** Bars, no more than `room` so that their names stay apart. */
+  function bars(visual, room) {
     const [x, color] = [visual.x[0], visual.color];
     const same = color && source(color) === source(x);
     const found = groups(visual, [source(x), ...(color && !same ? [source(color)] : [])]);
-    const categories = entries(visual, x, sum(found.map(({ places, values }) => [places[0], values[0]])), visual.limit);
+    const categories = entries(visual, x, sum(found.map(({ places, values }) => [places[0], values[0]])), Math.min(visual.limit, Math.max(3, room)));
     const colors = color ? entries(visual, color, sum(found.map(({ places, values }) => [places[1], values[0]])), 9) : [];
     const [xRank, cRank] = [categories, colors].map((list) => new Map(list.map((entry, at) => [entry.place, at])));
     const [xRest, cRest] = [categories, colors].map((list) => list.findIndex((entry) => entry.rest));
@@ -516,7 +518,9 @@
   const quoted = (text) => `'${text.replaceAll("'", "''")}'`;
 
   function queryOf(visual) {
-    const conditions = [`${visual.filters.day} BETWEEN ${quoted(state.from)} AND ${quoted(state.to)}`];
+    // Log files come on days that have no events, too: the whole time is no bound for them.
+    const bounded = visual.filters.day === "eventdate" || !everyDay();
+    const conditions = bounded ? [`${visual.filters.day} BETWEEN ${quoted(state.from)} AND ${quoted(state.to)}`] : [];
     data.filters.forEach((filter, at) => {
       const sql = visual.filters[filter.name];
       if (at === DAY || !sql || !state.chosen[at].size) return;
@@ -525,7 +529,7 @@
       const tests = [...(named.length ? [`(${sql}) IN (${named.join(", ")})`] : []), ...(values.includes(null) ? [`(${sql}) IS NULL`] : [])];
       conditions.push(tests.length > 1 ? `(${tests.join(" OR ")})` : tests[0]);
     });
-    return visual.sql.replace("{filters}", () => conditions.join("\n    AND "));
+    return visual.sql.replace("{filters}", () => conditions.join("\n    AND ") || "true");
   }
 
   function showQuery(visual) {
@@ -594,6 +598,16 @@
     document.body.dataset.ready = "true";
   }
 
-  window.trailsight = { state, queryOf: (id) => queryOf(visuals.get(id)), clicked: (id, row) => clicked(visuals.get(id), row) };
+  /** What a visual shows, as values instead of names: [[x, colour, value], ...]; undefined stands for all others. */
+  function shown(id) {
+    const visual = visuals.get(id);
+    const { shown } = byId(id);
+    if (!Array.isArray(shown)) return shown;
+    const value = (part, place) => (!part ? null : place < 0 ? undefined : valueOf(visual, part, place));
+    return shown.map((row) => [visual.timed ? row.label : value(visual.x[0], row.xi), value(visual.color, row.ci), row.v]);
+  }
+
+  // For who looks from the browser's console, and for the tests.
+  window.trailsight = { state, shown, query: (id) => queryOf(visuals.get(id)), choose: (id, row) => clicked(visuals.get(id), row) };
   start();
 })();
