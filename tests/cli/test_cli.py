@@ -38,6 +38,7 @@ def test_local_prints_the_summary_as_json(logs, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     found = json.loads(done.stdout)
     assert found.pop("seconds") > 0
+    assert found.pop("page") == str(tmp_path / "lake" / "dashboard.html")
     assert found == {
         "files": 1,
         "known": 0,
@@ -50,6 +51,40 @@ def test_local_prints_the_summary_as_json(logs, tmp_path):
         "files_quarantined": 0,
         "problems": [],
     }
+
+
+def test_one_command_ends_with_a_dashboard(logs, tmp_path):
+    """The page is in the lake, or where --page says; --open hands it to the browser, and nobody else does."""
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" >> {tmp_path}/seen\n')
+    browser.chmod(0o755)
+    arguments = ("local", logs, "--lake", tmp_path / "lake")
+    done = trailsight(*arguments, BROWSER=str(browser))
+    assert f"dashboard: {tmp_path}/lake/dashboard.html" in done.stdout
+    assert "<!doctype html>" in (tmp_path / "lake" / "dashboard.html").read_text()[:200]
+    assert not (tmp_path / "seen").exists()
+    page = tmp_path / "out" / "page.html"
+    done = trailsight(*arguments, "--page", page, "--open", BROWSER=str(browser))
+    assert (done.returncode, (tmp_path / "seen").read_text()) == (0, page.as_uri() + "\n")
+
+
+def test_a_page_that_cannot_be_written_is_one_sentence(logs, tmp_path):
+    """The lake is made all the same; the sentence names the file and the cure."""
+    (tmp_path / "file").write_text("")
+    done = trailsight("local", logs, "--lake", tmp_path / "lake", "--page", tmp_path / "file" / "page.html")
+    assert done.returncode == 2
+    assert "page.html: cannot be written (File exists); name another file with --page" in done.stderr
+    assert (tmp_path / "lake" / "parquettrails").exists()
+
+
+def test_account_names_label_the_page(logs, tmp_path):
+    """accounts.csv beside the logs is found; --account-names names another."""
+    (logs / "accounts.csv").write_text("id,name,OU\n111122223333,first,x\n")
+    trailsight("local", logs, "--lake", tmp_path / "lake")
+    assert '"111122223333":"first \\u00b7 x"' in (tmp_path / "lake" / "dashboard.html").read_text()
+    (tmp_path / "names.csv").write_text("id,name,OU\n111122223333,second,\n")
+    trailsight("local", logs, "--lake", tmp_path / "lake", "--account-names", tmp_path / "names.csv")
+    assert '"111122223333":"second"' in (tmp_path / "lake" / "dashboard.html").read_text()
 
 
 def test_something_quarantined_exits_3(logs, tmp_path):

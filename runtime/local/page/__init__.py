@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from importlib import resources
 from importlib.metadata import version
@@ -58,7 +59,8 @@ def render(lake: Path, output: Path, accounts: Path | None = None) -> bool:
     except OSError as error:
         raise InputError(f"{output}: cannot be written ({error.strerror}); name another file with --page") from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink()
     return True
 
 
