@@ -27,6 +27,7 @@ from runtime.quicksight.spec import FOLDER as SPEC
 from runtime.quicksight.spec import Dashboard, Field, Visual, load
 
 LIMIT_BYTES = 5_000_000
+SCRIPTS = ("cubes.js", "look.js", "visuals.js", "page.js")  # one script, from what is given to what is seen
 # What is given up, step by step, while a page is too large: how many values have a name, then how fine time is.
 COARSER = (
     Coarseness(),
@@ -198,7 +199,8 @@ def _visual(visual: Visual, dashboard: Dashboard, cubes: Cubes) -> dict[str, Any
 def _page(data: Mapping[str, Any], blob: bytes, library: str) -> bytes:
     # `<` never reaches the parser as such: `</script>` in a user agent is text like any other.
     payload = json.dumps(data, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
-    scripts = {"library": library, "script": _asset("page.js")}
+    own = "\n".join(map(_asset, SCRIPTS))
+    scripts = {"library": library, "script": f'"use strict";\n(() => {{\n{own}}})();'}
     allowed = " ".join(f"'sha256-{_digest(script)}'" for script in scripts.values())
     parts = {
         "policy": f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:",
