@@ -43,8 +43,8 @@ const theme = () => (dark() ? "dark" : "light");
 function colours(visual, entries) {
   const taken = new Set();
   const palette = PALETTE[theme()];
-  return entries.map(({ place, name }) => {
-    if (name === OTHER && place === 0) return TONES[theme()].plain;
+  return entries.map(({ place, name, rest }) => {
+    if (rest) return TONES[theme()].plain;
     const tone = visual.color.tones[name];
     if (tone) return TONES[theme()][tone];
     let at = Math.max(0, visual.color.filter === undefined ? place - 1 : place) % palette.length;

@@ -4,7 +4,8 @@ function fill(visual) {
   const body = element.querySelector(".body");
   if (visual.kind === "kpi") return number(visual, element, body);
   if (visual.kind === "table") return table(visual, element, body);
-  const rows = visual.timed ? overTime(visual) : visual.kind === "heatmap" ? matrix(visual) : bars(visual, Math.floor(body.clientHeight / 17));
+  const room = Math.max(3, Math.floor(body.clientHeight / 17)); // so many names stand apart
+  const rows = visual.timed ? overTime(visual, room) : visual.kind === "heatmap" ? matrix(visual, room - 4) : bars(visual, room);
   element.shown = rows.rows;
   if (!rows.rows.length) return body.replaceChildren(make("p", { class: "empty", text: "Nothing here under these filters." }));
   return chart(visual, body, rows);
@@ -67,11 +68,11 @@ function entries(visual, part, totals, limit) {
 
 const sum = (pairs) => pairs.reduce((map, [key, value]) => map.set(key, (map.get(key) ?? 0) + value), new Map());
 
-function overTime(visual) {
+function overTime(visual, room) {
   const unit = drawnUnit();
   const part = visual.color;
   const found = groups(visual, [DAY, HOUR, ...(part ? [source(part)] : [])]).filter(({ places }) => data.filters[DAY].values[places[0]] !== null);
-  const colors = part ? entries(visual, part, sum(found.map(({ places, values }) => [places[2], values[0]])), Math.min(visual.limit, visual.kind === "heatmap" ? 40 : 9)) : [{ place: null, name: "" }];
+  const colors = part ? entries(visual, part, sum(found.map(({ places, values }) => [places[2], values[0]])), Math.min(visual.limit, visual.kind === "heatmap" ? room - 1 : 9)) : [{ place: null, name: "" }];
   const rank = new Map(colors.map((entry, at) => [entry.place, at]));
   const restAt = colors.findIndex((entry) => entry.rest);
   const cells = new Map();
@@ -96,12 +97,11 @@ function overTime(visual) {
   return { rows, colors, names };
 }
 
-/** Bars, no more than `room` so that their names stay apart. */
 function bars(visual, room) {
   const [x, color] = [visual.x[0], visual.color];
   const same = color && source(color) === source(x);
   const found = groups(visual, [source(x), ...(color && !same ? [source(color)] : [])]);
-  const categories = entries(visual, x, sum(found.map(({ places, values }) => [places[0], values[0]])), Math.min(visual.limit, Math.max(3, room)));
+  const categories = entries(visual, x, sum(found.map(({ places, values }) => [places[0], values[0]])), Math.min(visual.limit, room - 1));
   const colors = color ? entries(visual, color, sum(found.map(({ places, values }) => [places[1], values[0]])), 9) : [];
   const [xRank, cRank] = [categories, colors].map((list) => new Map(list.map((entry, at) => [entry.place, at])));
   const [xRest, cRest] = [categories, colors].map((list) => list.findIndex((entry) => entry.rest));
@@ -128,11 +128,11 @@ function bars(visual, room) {
   return { rows, colors, names, order: labels.filter((_, at) => totals.has(at)) };
 }
 
-function matrix(visual) {
+function matrix(visual, room) {
   const [x, color] = [visual.x[0], visual.color];
   const found = groups(visual, [source(x), source(color)]);
   const xs = entries(visual, x, sum(found.map(({ places, values }) => [places[0], values[0]])), visual.limit);
-  const cs = entries(visual, color, sum(found.map(({ places, values }) => [places[1], values[0]])), visual.limit);
+  const cs = entries(visual, color, sum(found.map(({ places, values }) => [places[1], values[0]])), Math.min(visual.limit, Math.max(3, room)));
   const [xRank, cRank] = [xs, cs].map((list) => new Map(list.map((entry, at) => [entry.place, at])));
   const [xRest, cRest] = [xs, cs].map((list) => list.findIndex((entry) => entry.rest));
   const [xNames, cNames] = [xs, cs].map((list) => shorts(list.map((entry) => entry.name)));
@@ -148,7 +148,7 @@ function matrix(visual) {
 }
 
 /** Room behind the longest bar for its number. */
-function room(rows) {
+function stretched(rows) {
   const most = rows.reduce((top, row) => Math.max(top, row.total ?? 0), 0);
   return { domainMax: most * 1.12, nice: false };
 }
@@ -160,7 +160,7 @@ function chart(visual, body, { rows, colors, names, order, rowOrder }) {
   spec.height = Math.max(80, body.clientHeight);
   const layers = spec.layer ?? [spec];
   for (const { encoding } of layers) {
-    if (order && encoding.y?.field === "x") [encoding.y.sort, encoding.x.scale] = [order, room(rows)];
+    if (order && encoding.y?.field === "x") [encoding.y.sort, encoding.x.scale] = [order, stretched(rows)];
     if (order && encoding.x?.field === "x") encoding.x.sort = order;
     if (rowOrder || (visual.kind === "heatmap" && encoding.y?.field === "c")) encoding.y.sort = rowOrder ?? names;
     if (encoding.color?.field === "c") encoding.color.legend.columns = Math.max(1, Math.floor(spec.width / 170));
