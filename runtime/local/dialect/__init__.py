@@ -6,6 +6,7 @@ construct that no table names cannot reach the engine.
 """
 
 import re
+from dataclasses import replace
 from functools import cache
 from typing import Any, ClassVar
 
@@ -17,7 +18,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from runtime.athena import view
-from runtime.events.columns import COLUMNS, PARTITION
+from runtime.events.columns import COLUMNS, PARTITION, Kind
 from runtime.local.dialect.expressions import Scope
 from runtime.local.dialect.statements import Columns, Statements
 from runtime.local.dialect.types import TIMESTAMP, VARCHAR, Refused, quoted
@@ -39,7 +40,7 @@ class _Athena(Trino):
         FUNCTION_PARSERS = {  # noqa: RUF012
             name: parser
             for name, parser in TrinoParser.FUNCTION_PARSERS.items()
-            if name in {"CAST", "TRY_CAST", "EXTRACT", "POSITION", "SUBSTRING", "TRIM", "LISTAGG"}
+            if name in {"CAST", "TRY_CAST", "EXTRACT", "POSITION", "SUBSTRING", "TRIM", "LISTAGG", "JSON_OBJECT"}
         }
         TYPE_LITERAL_PARSERS = {  # noqa: RUF012
             kind: lambda _parser, this, kind: _literal(this, kind)
@@ -67,7 +68,7 @@ def _literal(this: exp.Expr, kind: exp.DataType) -> exp.Cast:
 def to_duckdb(sql: str) -> str:
     """One query in Athena's dialect as one of DuckDB, over the tables `parquettrails` and `cloudtrail_logs`.
 
-    The session's time zone must be UTC. Raises Refused, one sentence with the cure, for what Athena refuses and for
+    The connection must have what `engine.prepare` adds, and UTC as its time zone. Raises Refused, one sentence with the cure, for what Athena refuses and for
     what would be answered otherwise here.
     """
     try:
@@ -131,6 +132,9 @@ _UNITS = frozenset({"YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"})
 def _check_tokens(tokens: list[Token]) -> None:
     """Raise Refused for what the parser would take as something else in silence."""
     for at, token in enumerate(tokens):
+        if token.token_type == TokenType.NUMBER and tokens[at + 1 : at + 2] and tokens[at + 1].start == token.end + 1:
+            if tokens[at + 1].text[:1].isalnum() or tokens[at + 1].text[:1] == "_":
+                raise Refused(f"{token.text}{tokens[at + 1].text} is neither a number nor a name; write digits only")
         following = [t.text.upper() for t in tokens[at + 1 : at + 4]]
         if token.token_type not in {TokenType.STRING, TokenType.IDENTIFIER} and token.text in _OPERATORS:
             raise Refused(f"the operator {token.text} is none of Athena's here; {_OPERATORS[token.text]}")
@@ -150,7 +154,11 @@ def _check_tokens(tokens: list[Token]) -> None:
 @cache
 def _tables() -> dict[str, Columns]:
     """Columns of what can be read; the view's come from its own statement in Athena's dialect."""
-    events: Columns = [(c.name, TIMESTAMP if c.type == "timestamp" else VARCHAR) for c in (*COLUMNS, PARTITION)]
+    document = replace(VARCHAR, document=True)
+    events: Columns = [
+        (c.name, TIMESTAMP if c.type == "timestamp" else document if c.kind is Kind.JSON else VARCHAR)
+        for c in (*COLUMNS, PARTITION)
+    ]
     tables = {view.TABLE: events}
     select = sqlglot.parse_one(view.athena(), read=_Athena).expression
     _, columns = Statements(tables).query(select, Scope({}))

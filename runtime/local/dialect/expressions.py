@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from runtime.local.dialect import (
-    documents,  # noqa: F401 - registers its functions
+    documents,
     lambdas,
     regular,  # noqa: F401 - registers its functions
     special,
     times,
 )
-from runtime.local.dialect.aggregates import aggregate, window
+from runtime.local.dialect.aggregates import OWN, aggregate, window
 from runtime.local.dialect.arithmetic import arithmetic
 from runtime.local.dialect.calls import call_of
 from runtime.local.dialect.casts import cast
@@ -41,6 +41,7 @@ from runtime.local.dialect.types import (
     row,
     text,
     timestamptz,
+    tried,
 )
 
 
@@ -124,6 +125,8 @@ class Expressions:
             if len(parts) > 1:
                 for relation in scope.relations:
                     if relation.alias == parts[0]:
+                        if any(parts[1] in r.hidden for r in scope.relations):
+                            raise Refused(f"{parts[1]} is a column of USING; write it without the table's alias")
                         for name, kind in relation.columns:
                             if name == parts[1]:
                                 return Value(f"{quoted(relation.alias)}.{quoted(name)}", kind), parts[2:]
@@ -211,8 +214,14 @@ class Expressions:
         """`=`, `<>`, `<`, `<=`, `>`, `>=`, IS [NOT] DISTINCT FROM."""
         operator = _COMPARE[type(node)]
         a, b, both = self.compared(self.value(node.this), self.value(node.expression), operator)
-        if both.of and operator not in {"=", "<>"}:
-            raise Refused(f"{operator} of {both} is not supported; compare its parts")
+        if both.of and "DISTINCT" not in operator:
+            if operator not in {"=", "<>"}:
+                raise Refused(f"{operator} of {both} is not supported; compare its parts")
+            same = _equal(a, b, both)
+            return Value(f"(NOT {same})" if operator == "<>" else same, BOOLEAN)
+        if both == DOUBLE and "DISTINCT" not in operator:  # to DuckDB a NaN equals itself and is above all
+            nan = f"isnan({a}) OR isnan({b})"
+            return Value(f"CASE WHEN {nan} THEN {operator == '<>'} ELSE {a} {operator} {b} END", BOOLEAN)
         return Value(f"({a} {operator} {b})", BOOLEAN)
 
     def between(self, node: exp.Between) -> Value:
@@ -220,7 +229,11 @@ class Expressions:
         x, low, high = (self.value(n) for n in (node.this, node.args["low"], node.args["high"]))
         a, b, _ = self.compared(x, low, ">=")
         c, d, _ = self.compared(x, high, "<=")
-        return Value(f"({a} BETWEEN {b} AND {d})" if a == c else f"({a} >= {b} AND {c} <= {d})", BOOLEAN)
+        self.compared(low, high, "BETWEEN")
+        inside = f"({a} BETWEEN {b} AND {d})" if a == c else f"({a} >= {b} AND {c} <= {d})"
+        if DOUBLE in {x.type, low.type, high.type}:
+            inside = f"CASE WHEN isnan({x.sql}) OR isnan({low.sql}) OR isnan({high.sql}) THEN FALSE ELSE {inside} END"
+        return Value(inside, BOOLEAN)
 
     def logical(self, node: exp.Connector) -> Value:
         """AND, OR."""
@@ -251,6 +264,9 @@ class Expressions:
         by = node.expression
         if not isinstance(node.this, exp.Like) or not by.is_string or len(by.name) != 1:
             raise Refused("ESCAPE takes one character in quotes, after LIKE; write LIKE '...' ESCAPE '\\'")
+        pattern = node.this.expression
+        if not pattern.is_string or by.name in re.sub(re.escape(by.name) + "[%_" + re.escape(by.name) + "]", "", pattern.name):
+            raise Refused("LIKE with ESCAPE takes a pattern in quotes, the escape before %, _ or itself only; correct it")
         allowed(node.this)
         return self.like(node.this, f" ESCAPE {text(by.name)}")
 
@@ -266,6 +282,8 @@ class Expressions:
                 raise Refused(_mismatch(x.type, columns[0][1], "IN"))
             return Value(f"({a} IN ({sql}))", BOOLEAN)
         items = [self.value(n) for n in node.expressions]
+        if x.type.of:
+            raise Refused(f"IN of {x.type} is not supported; compare its parts")
         wide = x.type
         for item in items:
             wider = common(wide, item.type)
@@ -281,10 +299,14 @@ class Expressions:
 
     def minus(self, node: exp.Neg) -> Value:
         """-x."""
+        if isinstance(node.this, exp.Literal) and node.this.name in _LEAST:
+            kind = _LEAST[node.this.name]
+            return Value(f"CAST({text('-' + node.this.name)} AS {kind.duckdb()})", kind, -int(node.this.name))
         x = self.value(node.this)
         if not (x.type.numeric or x.type == INTERVAL):
             raise Refused(f"- takes a number, not {x.type}; CAST it")
-        return Value(f"(-{x.sql})", x.type, -x.literal if isinstance(x.literal, int) else x.literal)
+        minus = f"CAST(-{x.sql} AS {x.type.duckdb()})" if x.type.integral else f"(-{x.sql})"
+        return Value(minus, x.type, -x.literal if isinstance(x.literal, int) else x.literal)
 
     def concat(self, node: exp.DPipe) -> Value:
         """||."""
@@ -301,9 +323,8 @@ class Expressions:
             to = of.type.of[0]
             bad = fail("an array's subscript is outside it; use element_at for null", to)
             inside = f"{at.sql} BETWEEN 1 AND len({of.sql})"
-            return Value(
-                f"CASE WHEN {inside} THEN list_extract({of.sql}, {at.sql}) WHEN NOT ({inside}) THEN {bad} END", to
-            )
+            outside = f"{of.sql} IS NOT NULL AND NOT ({inside})"
+            return Value(f"CASE WHEN {inside} THEN list_extract({of.sql}, {at.sql}) WHEN {outside} THEN {bad} END", to)
         if of.type.name == "map" and common(of.type.of[0], at.type) == of.type.of[0]:
             to = of.type.of[1]
             key = coerced(at, of.type.of[0])
@@ -351,8 +372,14 @@ class Expressions:
                 return times.literal_timestamp(node.this.name)
             if to not in (DATE, DOUBLE):
                 raise Refused(f"a literal of type {to} is not supported; write CAST('...' AS {to})")
-        value = cast(self.value(node.this), to)
-        return Value(f"TRY({value.sql})", to) if attempt else value
+        of = self.value(node.this)
+        if not attempt:
+            return cast(of, to)
+        if isinstance(node.this, exp.Column | exp.Literal):
+            return Value(tried(cast(of, to).sql, "TRY_CAST"), to)
+        # Only the cast is tried, not what it is of.
+        attempted = tried(cast(Value("t_", of.type), to).sql, "TRY_CAST")
+        return Value(f"list_transform([{of.sql}], lambda t_: {attempted})[1]", to)
 
     def at_zone(self, node: exp.AtTimeZone) -> Value:
         """X AT TIME ZONE 'zone'."""
@@ -400,7 +427,7 @@ class Expressions:
         """A call by its name in the tables."""
         name, nodes = call_of(node)
         name = ALIASES.get(name, name)
-        if name in AGGREGATE or name in {"listagg", "grouping", "approx_percentile", "map_agg"}:
+        if name in AGGREGATE or name in OWN:
             return aggregate(self, name, nodes)
         if name in WINDOW:
             raise Refused(f"{name} is a window function; write OVER (...) after it")
@@ -422,6 +449,8 @@ class Expressions:
                 f"the function {name} is not supported; {CURES.get(name, 'docs/sql.md lists those that are')}"
             )
         args = [self.value(n) for n in nodes]
+        if name in SCALAR and name not in {"concat_ws", "array_position", "array_remove", "contains", "repeat", "map"}:
+            special.typed(name, args)
         if name in SPECIAL and name not in SCALAR:
             return SPECIAL[name][1](args)
         found = call(name, SCALAR, args)
@@ -431,6 +460,15 @@ class Expressions:
                 f"{name} does not take ({', '.join(str(a.type) for a in args)}); its form is {forms}, CAST what differs"
             )
         return found
+
+    def json_object(self, node: exp.JSONObject) -> Value:
+        """json_object('key': value, ...), whose result is text."""
+        allowed(node)
+        keys = [pair.this for pair in node.expressions if isinstance(pair, exp.JSONKeyValue)]
+        if len(keys) != len(node.expressions) or not all(key.is_string for key in keys):
+            raise Refused("json_object takes its keys in quotes; write json_object('a': x, 'b': y)")
+        values = [self.value(pair.expression) for pair in node.expressions]
+        return documents.json_object([key.name for key in keys], values)
 
     def window(self, node: exp.Window) -> Value:
         """f(...) OVER (...)."""
@@ -442,6 +480,22 @@ class Expressions:
         if name not in AGGREGATE:
             raise Refused(f"FILTER after {name} is not supported; use it after count, sum, avg, min or max")
         return aggregate(self, name, nodes, f" FILTER (WHERE {self.of_type(node.expression.this, BOOLEAN, 'FILTER')})")
+
+
+def _equal(a: str, b: str, t: Type) -> str:
+    """DuckDB text for a = b, null where it hangs on a null inside, as in Athena."""
+    if t.name == "row":
+        fields = (
+            _equal(f"struct_extract_at({a}, {i})", f"struct_extract_at({b}, {i})", of) for i, of in enumerate(t.of, 1)
+        )
+        return f"CASE WHEN {a} IS NOT NULL AND {b} IS NOT NULL THEN ({' AND '.join(fields)}) END"
+    if t.name == "array":
+        if t.of[0].of:
+            raise Refused(f"= of {t} is not supported; compare its elements")
+        nulls = fail("= of arrays that hold a null; compare their elements", BOOLEAN, partial=True)
+        none = f"len({a}) = list_count({a}) AND len({b}) = list_count({b})"
+        return f"CASE WHEN {none} THEN {a} = {b} WHEN {a} IS NOT NULL AND {b} IS NOT NULL THEN {nulls} END"
+    return f"({a} = {b})"
 
 
 def dot(value: Value, part: str) -> Value:
@@ -479,6 +533,7 @@ def _mismatch(a: Type, b: Type, operator: str) -> str:
     return f"Athena does not compare {a} with {b} ({operator}); {cure}"
 
 
+_LEAST = {"2147483648": INTEGER, "9223372036854775808": BIGINT}
 _COMPARE: dict[type, str] = {
     exp.EQ: "=", exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">=",
     exp.NullSafeEQ: "IS NOT DISTINCT FROM", exp.NullSafeNEQ: "IS DISTINCT FROM",
@@ -519,6 +574,7 @@ _NODES: dict[type, Callable[..., Value]] = {
     exp.CurrentDate: Expressions.now,
     exp.CurrentTimestamp: Expressions.now,
     exp.Localtimestamp: Expressions.now,
+    exp.JSONObject: Expressions.json_object,
     exp.Anonymous: Expressions.function,
     exp.Substring: Expressions.function,
     exp.StrPosition: Expressions.function,

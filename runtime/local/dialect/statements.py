@@ -11,11 +11,8 @@ from runtime.local.dialect.refusals import allowed, construct
 from runtime.local.dialect.types import BIGINT, BOOLEAN, UNKNOWN, Refused, Type, common, quoted
 
 Columns = list[tuple[str, Type]]
-_SCHEMAS = (
-    {"db": "", "catalog": ""},
-    {"db": "cloudtrail", "catalog": ""},
-    {"db": "cloudtrail", "catalog": "awsdatacatalog"},
-)
+# Published queries name a database of their own, any will do; `flatfiles` and other catalogs are not here.
+_CATALOGS = ("", "awsdatacatalog")
 
 
 class Statements:
@@ -57,7 +54,7 @@ class Statements:
                 raise Refused(f"WITH {name} hides the table of that name; name it otherwise")
             names = [c.name.lower() for c in cte.args["alias"].args.get("columns") or []]
             body, columns = self._cte(cte.this, name, names, scope, recursive=bool(with_.args.get("recursive")))
-            columns = _renamed(columns, names, f"WITH {name}")
+            columns = [(c.lower(), t) for c, t in _renamed(columns, names, f"WITH {name}")]
             assert isinstance(scope.ctes, dict)
             scope.ctes[name] = Relation(name, tuple(columns))
             texts.append(f"{quoted(name)}({', '.join(quoted(c) for c, _ in columns)}) AS ({body})")
@@ -73,6 +70,8 @@ class Statements:
             raise Refused(
                 f"WITH RECURSIVE {name} needs its columns and a UNION ALL; write {name} (a, b) AS (... UNION ALL ...)"
             )
+        if body.args.get("distinct"):
+            raise Refused(f"WITH RECURSIVE {name} by UNION is not supported; write UNION ALL")
         _, anchor = self.query(body.this, scope)
         columns = _renamed(anchor, names, f"WITH {name}")
         inside = Scope({**scope.ctes, name: Relation(name, tuple(columns))}, [], scope.parent)
@@ -99,6 +98,8 @@ class Statements:
         if having is not None:
             grouping += f" HAVING {e.of_type(having.this, BOOLEAN, 'HAVING')}"
         distinct = node.args.get("distinct")
+        if distinct is not None:
+            allowed(distinct)
         if distinct is not None and distinct.expressions:
             raise Refused("DISTINCT ON is not supported; write DISTINCT, or max_by with GROUP BY")
         listed = ", ".join(f"{value.sql} AS {quoted(name)}" for name, value in items)
@@ -120,22 +121,25 @@ class Statements:
             expression = item.this if isinstance(item, exp.Alias) else item
             if isinstance(item, exp.Alias):
                 name = item.alias
-            elif isinstance(expression, exp.Column | exp.Dot):
+            elif isinstance(expression, exp.Column) or _is_path(expression):
                 name = expression.name if isinstance(expression, exp.Column) else expression.expression.name
             else:
                 name = f"_col{len(items)}"
             value = e.value(expression)
             if value.type.name == "interval":
                 raise Refused("an interval in the result is not supported; write date_diff('second', a, b)")
-            items.append(
-                (name.lower() if isinstance(item, exp.Alias) and not item.args["alias"].quoted else name, value)
-            )
+            items.append((name, value))
         return items
 
     def _star(self, e: Expressions, table: str | None) -> list[tuple[str, Value]]:
         found = [r for r in e.scope.relations if table in {None, r.alias}]
         if not found:
             raise Refused(f"there is no table {table or ''} to take * from; name one in FROM")
+        for relation in found:
+            names = [n for n, _ in relation.columns]
+            for name in names:
+                if names.count(name) > 1:
+                    raise Refused(f"{relation.alias} has two columns {name}, which * does not tell apart; rename one")
         return [
             (name, e.name([name] if any(name in r.hidden for r in e.scope.relations) else [relation.alias, name]))
             for relation in found
@@ -290,10 +294,9 @@ class Statements:
         name = node.name.lower()
         if not node.db and name in e.scope.ctes:
             return quoted(name), name, list(e.scope.ctes[name].columns)
-        place = {"db": node.db.lower(), "catalog": node.catalog.lower()}
-        if place not in _SCHEMAS or name not in self._tables:
+        if node.catalog.lower() not in _CATALOGS or name not in self._tables:
             asked = ".".join(p.name for p in node.parts)
-            raise Refused(f"there is no table {asked}; read {' or '.join(self._tables)}, in the database cloudtrail")
+            raise Refused(f"there is no table {asked}; read {' or '.join(self._tables)}")
         return quoted(name), name, list(self._tables[name])
 
     def _unnest(self, node: exp.Unnest, e: Expressions) -> str:
@@ -349,7 +352,9 @@ class Statements:
                     raise Refused(f"VALUES mixes {kinds[i]} and {value.type} in one column; CAST one")
                 kinds[i] = both
         texts = (", ".join(coerced(v, k) for v, k in zip(values, kinds, strict=True)) for values in rows)
-        return f"VALUES {', '.join(f'({t})' for t in texts)}", [(f"_col{i}", k) for i, k in enumerate(kinds)]
+        columns = [(f"_col{i}", k) for i, k in enumerate(kinds)]
+        made = f"VALUES {', '.join(f'({t})' for t in texts)}"
+        return f"SELECT * FROM ({made}) AS given({', '.join(n for n, _ in columns)})", columns
 
     def _set_operation(self, node: exp.SetOperation, scope: Scope) -> tuple[str, Columns]:
         left, a = self.query(node.this, scope)
@@ -391,6 +396,13 @@ def _renamed(columns: Columns, names: list[str], where: str) -> Columns:
     if len(names) != len(columns):
         raise Refused(f"{where} names {len(names)} columns of {len(columns)}; name each")
     return [(n, t) for n, (_, t) in zip(names, columns, strict=True)]
+
+
+def _is_path(node: exp.Expr) -> bool:
+    """`a.b.c` of names only."""
+    while isinstance(node, exp.Dot):
+        node = node.this
+    return isinstance(node, exp.Column | exp.Identifier)
 
 
 def _ordinal(node: exp.Literal, count: int, where: str) -> int:
