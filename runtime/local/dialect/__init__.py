@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 import sqlglot
 from sqlglot import exp
 from sqlglot.dialects.trino import Trino
-from sqlglot.parsers.trino import TrinoParser
 from sqlglot.errors import SqlglotError
+from sqlglot.parsers.trino import TrinoParser
 from sqlglot.tokenizer_core import Token, TokenType
 
 from runtime.athena import view
@@ -68,8 +68,8 @@ def _literal(this: exp.Expr, kind: exp.DataType) -> exp.Cast:
 def to_duckdb(sql: str) -> str:
     """One query in Athena's dialect as one of DuckDB, over the tables `parquettrails` and `cloudtrail_logs`.
 
-    The connection must have what `engine.prepare` adds, and UTC as its time zone. Raises Refused, one sentence with the cure, for what Athena refuses and for
-    what would be answered otherwise here.
+    The connection must have what `engine.prepare` adds, and UTC as its time zone. Raises Refused, one sentence with
+    the cure, for what Athena refuses and for what would be answered otherwise here.
     """
     try:
         made, columns = Statements(_tables()).query(parse(sql), Scope({}))
@@ -85,7 +85,7 @@ def to_duckdb(sql: str) -> str:
         f"timezone('UTC', {n})" if t.name == "timestamptz" else n for n, (_, t) in zip(names, columns, strict=True)
     )
     listed = ", ".join(f"{n} AS {quoted(column)}" for n, (column, _) in zip(shown, columns, strict=True))
-    return f"SELECT {listed} FROM ({made}) AS result({', '.join(names)})"  # noqa: S608 - both are made here
+    return f"SELECT {listed} FROM ({made}) AS result({', '.join(names)})"
 
 
 def parse(sql: str) -> exp.Expr:
@@ -132,9 +132,9 @@ _UNITS = frozenset({"YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"})
 def _check_tokens(tokens: list[Token]) -> None:
     """Raise Refused for what the parser would take as something else in silence."""
     for at, token in enumerate(tokens):
-        if token.token_type == TokenType.NUMBER and tokens[at + 1 : at + 2] and tokens[at + 1].start == token.end + 1:
-            if tokens[at + 1].text[:1].isalnum() or tokens[at + 1].text[:1] == "_":
-                raise Refused(f"{token.text}{tokens[at + 1].text} is neither a number nor a name; write digits only")
+        behind = tokens[at + 1] if at + 1 < len(tokens) and tokens[at + 1].start == token.end + 1 else None
+        if token.token_type == TokenType.NUMBER and behind is not None and re.match(r"\w", behind.text):
+            raise Refused(f"{token.text}{behind.text} is neither a number nor a name; write digits only")
         following = [t.text.upper() for t in tokens[at + 1 : at + 4]]
         if token.token_type not in {TokenType.STRING, TokenType.IDENTIFIER} and token.text in _OPERATORS:
             raise Refused(f"the operator {token.text} is none of Athena's here; {_OPERATORS[token.text]}")

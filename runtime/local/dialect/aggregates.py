@@ -120,15 +120,15 @@ def _percentile(args: list[Value]) -> Value:
     )
     count = f"count({args[0].sql})"
     place = f"least({count}, CAST(floor(CAST({args[1].sql} AS DOUBLE) * {count}) AS BIGINT) + 1)"
-    return Value(
-        f"CASE WHEN {count} > {_EXACT_PERCENTILE} THEN {bad} ELSE CAST(list_extract({some}, {place}) AS {to.duckdb()}) END",
-        to,
-    )
+    found = f"CAST(list_extract({some}, {place}) AS {to.duckdb()})"
+    return Value(f"CASE WHEN {count} > {_EXACT_PERCENTILE} THEN {bad} ELSE {found} END", to)
 
 
 def _about_distinct(args: list[Value]) -> Value:
     error = args[1].sql if len(args) == 2 else "0.023"
-    if len(args) not in {1, 2} or not re.fullmatch(r"CAST\(0\.0(0[4-9]\d*|1\d*|2[0-3]?) AS DECIMAL\(\d+,\d+\)\)|0\.023", error):
+    if len(args) not in {1, 2} or not re.fullmatch(
+        r"CAST\(0\.0(0[4-9]\d*|1\d*|2[0-3]?) AS DECIMAL\(\d+,\d+\)\)|0\.023", error
+    ):
         raise Refused("approx_distinct takes a value and an error up to 0.023; write count(DISTINCT x)")
     if args[0].type.of or args[0].type.name == "json":
         raise Refused(f"approx_distinct of {args[0].type} is not supported; count a part of it")
@@ -165,7 +165,11 @@ def window(e: "Expressions", node: exp.Window) -> Value:
             raise Refused(
                 f"{name} does not take ({', '.join(str(a.type) for a in args)}); its form is {WINDOW[name][0][0]}"
             )
-    elif name in AGGREGATE and name not in {"array_agg", "histogram"} and len(nodes) == AGGREGATE_ARITY.get(name, len(nodes)):
+    elif (
+        name in AGGREGATE
+        and name not in {"array_agg", "histogram"}
+        and len(nodes) == AGGREGATE_ARITY.get(name, len(nodes))
+    ):
         found = aggregate(e, name, nodes, after)
     else:
         raise Refused(f"{name} is no window function here; known are {', '.join((*WINDOW, *AGGREGATE))}")

@@ -31,6 +31,9 @@ def arithmetic(a: Value, b: Value, operator: str) -> Value:
     if both == DOUBLE:
         if operator == "%":
             raise Refused("% of doubles is not supported; CAST to bigint")
+        if operator == "/":
+            nan = fail("0 / 0 of doubles gives NaN, which compares otherwise here; use nullif", both, partial=True)
+            return Value(f"CASE WHEN {y} = 0 AND {x} = 0 THEN {nan} ELSE {x} / {y} END", both)
         return Value(f"({x} {operator} {y})", both)
     if operator in {"/", "%"}:
         sign = "//" if operator == "/" else "%"
@@ -64,9 +67,7 @@ def _decimal_arithmetic(a: Value, b: Value, operator: str) -> Value:
         unscaled = f"CAST(CAST({sign} * ((2 * {n} + {d}) // (2 * {d})) AS VARCHAR) AS DECIMAL({38 - scale}, 0))"
         unit = f"CAST({text(f'{10.0**-scale:.{scale}f}')} AS DECIMAL({max(1, scale)}, {scale}))"
         scaled = f"{unscaled} * {unit}"
-        return Value(
-            f"CASE WHEN {y} = 0 THEN {_by_zero(x, to)} ELSE CAST({scaled} AS {to.duckdb()}) END", to
-        )
+        return Value(f"CASE WHEN {y} = 0 THEN {_by_zero(x, to)} ELSE CAST({scaled} AS {to.duckdb()}) END", to)
     raise Refused(f"{operator} of {s} and {t} is not supported; CAST one side to double, or write 100e0 for 100.0")
 
 

@@ -13,6 +13,7 @@ from runtime.local.dialect.types import (
     fail,
     quoted,
     text,
+    tried,
 )
 
 # What Athena reads in a text, white space cut off; the rest is an error there, null in TRY_CAST.
@@ -20,13 +21,13 @@ _READS = {
     "integer": r"^[+-]?[0-9]+$",
     "bigint": r"^[+-]?[0-9]+$",
     "decimal": r"^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$",
-    "double": r"^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?[fFdD]?$|^[+-]?Infinity$|^[+-]?NaN$",
+    "double": r"^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?[fFdD]?$|^[+-]?Infinity$",
     "date": r"^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}$",
     "timestamp": r"^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}( [0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}([.][0-9]{1,3})?)?)?$",
 }
 # What Athena may read there and this engine does not: it fails, also in TRY_CAST.
 _MAY_READ = {
-    "double": r"^[+-]?0[xX]",
+    "double": r"^[+-]?(NaN$|0[xX][0-9a-fA-F.]+[pP])",
     "date": r"^[+-]?[0-9]{5,}-",
     "timestamp": r"^[+-]?[0-9]{5,}-|^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2} .*([.][0-9]{4,}| [^ ]+$|:[0-9.]+[+-])",
 }
@@ -38,6 +39,15 @@ def cast(value: Value, to: Type) -> Value:
     return Value(_cast(value.sql, value.type, to), to)
 
 
+def try_cast(value: Value, to: Type) -> Value:
+    """`TRY_CAST(value AS to)`: null where CAST fails. Raises Refused as `cast`."""
+    if value.type == VARCHAR and to.name in _MAY_READ:
+        return Value(_unless_unread(value.sql, to, tried(_read(value.sql, to), "TRY_CAST")), to)
+    if value.type == DOUBLE and to == VARCHAR:  # fails on nothing in Athena
+        return cast(value, to)
+    return Value(tried(_cast(value.sql, value.type, to), "TRY_CAST"), to)
+
+
 def _cast(sql: str, of: Type, to: Type) -> str:
     if of == to or (of.name == to.name and not of.of and to.name != "decimal"):
         return sql
@@ -46,24 +56,19 @@ def _cast(sql: str, of: Type, to: Type) -> str:
     if of.name == "json":
         return _from_json(sql, to)
     if of.name == "varchar" and to.name in _READS:
-        said = sql if to.name == "decimal" else f"trim({sql}, {_SPACE})"
-        kept = f"rtrim({said}, 'fFdD')" if to == DOUBLE else said
-        bad = fail(f"a text cannot be cast to {to}", to)
-        if to.name in _MAY_READ:
-            other = fail(f"this way of writing a {to} is not read here", to, partial=True)
-            bad = f"CASE WHEN regexp_matches({said}, {text(_MAY_READ[to.name])}) THEN {other} ELSE {bad} END"
-        read = f"regexp_matches({said}, {text(_READS[to.name])})"
-        return f"CASE WHEN {sql} IS NULL OR {read} THEN CAST({kept} AS {to.duckdb()}) ELSE {bad} END"
+        return _unless_unread(sql, to, _read(sql, to))
     if of.name == "varchar" and to == BOOLEAN:
         bad = fail("a text cannot be cast to boolean", to)
         return (
-            f"CASE WHEN lower({sql}) IN ('true', 't', '1') THEN TRUE WHEN lower({sql}) IN ('false', 'f', '0') THEN FALSE"
-            f" WHEN {sql} IS NOT NULL THEN {bad} END"
+            f"CASE WHEN lower({sql}) IN ('true', 't', '1') THEN TRUE"
+            f" WHEN lower({sql}) IN ('false', 'f', '0') THEN FALSE WHEN {sql} IS NOT NULL THEN {bad} END"
         )
     if of.name == "varchar" and to.name == "timestamptz":
         raise Refused("text is not cast to timestamp with time zone here; use from_iso8601_timestamp")
     if to == VARCHAR:
         return _to_text(sql, of)
+    if of == DOUBLE and to.name == "decimal":  # by its shortest writing, as in Java; DuckDB takes its binary value
+        return f"CAST(CAST({sql} AS VARCHAR) AS {to.duckdb()})"
     if of.numeric and to.numeric:
         return (
             f"CAST(round({sql}) AS {to.duckdb()})" if of == DOUBLE and to.integral else f"CAST({sql} AS {to.duckdb()})"
@@ -87,6 +92,25 @@ def _cast(sql: str, of: Type, to: Type) -> str:
     if coerces(of, to):
         return coerced(Value(sql, of), to)
     raise Refused(f"CAST from {of} to {to} is not supported; see docs/sql.md for the casts that are")
+
+
+def _trimmed(sql: str, to: Type) -> str:
+    return sql if to.name == "decimal" else f"trim({sql}, {_SPACE})"
+
+
+def _read(sql: str, to: Type) -> str:
+    said = _trimmed(sql, to)
+    kept = f"rtrim({said}, 'fFdD')" if to == DOUBLE else said
+    bad = fail(f"a text cannot be cast to {to}", to)
+    read = f"regexp_matches({said}, {text(_READS[to.name])})"
+    return f"CASE WHEN {sql} IS NULL OR {read} THEN CAST({kept} AS {to.duckdb()}) ELSE {bad} END"
+
+
+def _unless_unread(sql: str, to: Type, then: str) -> str:
+    if to.name not in _MAY_READ:
+        return then
+    other = fail(f"this way of writing a {to} is not read here; filter such rows", to, partial=True)
+    return f"CASE WHEN regexp_matches({_trimmed(sql, to)}, {text(_MAY_READ[to.name])}) THEN {other} ELSE {then} END"
 
 
 def _to_text(sql: str, of: Type) -> str:

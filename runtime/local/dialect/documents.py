@@ -63,7 +63,9 @@ def _json_extract(args: list[Value]) -> Value:
 def _extracted(source: str, path: str) -> str:
     found = f"json_extract({source}, {text(path)})"
     normal = f"CAST(athena_json_part(CAST({found} AS VARCHAR)) AS JSON)"
-    return f"CASE WHEN json_type({source}, {text(path)}) IN ('OBJECT', 'ARRAY', 'DOUBLE') THEN {normal} ELSE {found} END"
+    return (
+        f"CASE WHEN json_type({source}, {text(path)}) IN ('OBJECT', 'ARRAY', 'DOUBLE') THEN {normal} ELSE {found} END"
+    )
 
 
 @special("json_size", "varchar or json, literal path")
@@ -154,7 +156,9 @@ def _lists(to: Type) -> str:
 def _json_value(args: list[Value]) -> Value:
     source, p, lists = _lax(args, "json_value")
     kind = f"json_type({source}, {p})"
-    bad = fail("json_value of a number with a fraction is not supported; use json_extract_scalar", VARCHAR, partial=True)
+    bad = fail(
+        "json_value of a number with a fraction is not supported; use json_extract_scalar", VARCHAR, partial=True
+    )
     return Value(
         f"CASE WHEN {lists} THEN {_lists(VARCHAR)} WHEN {kind} IN ('OBJECT', 'ARRAY') THEN NULL"
         f" WHEN {kind} = 'DOUBLE' THEN {bad} ELSE {source} ->> {p} END",
@@ -175,9 +179,16 @@ def _json_exists(args: list[Value]) -> Value:
 def _json_query(args: list[Value]) -> Value:
     source, p, lists = _lax(args, "json_query")
     kind = f"json_type({source}, {p})"
-    bad = fail("json_query of more than one key or of a number is not supported; use json_extract", VARCHAR, partial=True)
+    bad = fail(
+        "json_query of more than one key or of a number is not supported; use json_extract", VARCHAR, partial=True
+    )
     found = f"json_extract({source}, {p})"
-    plain = f"{kind} NOT IN ('OBJECT', 'DOUBLE') AND NOT contains(CAST({found} AS VARCHAR), '{{') OR ({kind} = 'OBJECT' AND len(json_keys({source}, {p})) < 2 AND NOT regexp_matches(CAST({found} AS VARCHAR), '.[{{]|[0-9][.eE]'))"
+    said = f"CAST({found} AS VARCHAR)"
+    one = f"len(json_keys({source}, {p})) < 2 AND NOT regexp_matches({said}, '.[{{]|[0-9][.eE]')"
+    plain = (
+        f"CASE {kind} WHEN 'OBJECT' THEN {one} WHEN 'DOUBLE' THEN FALSE WHEN 'ARRAY' THEN"
+        f" NOT regexp_matches({said}, '[{{]|[0-9][.eE]') ELSE TRUE END"
+    )
     return Value(
         f"CASE WHEN {lists} THEN {_lists(VARCHAR)} WHEN {kind} IS NULL THEN NULL"
         f" WHEN {plain} THEN CAST({found} AS VARCHAR) ELSE {bad} END",

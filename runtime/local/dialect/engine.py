@@ -98,10 +98,15 @@ def _scientific(sign: int, digits: str, exponent: int) -> str:
 
 
 def double_text(number: float) -> str:
-    """CAST(double AS varchar): always with an exponent."""
+    """CAST(double AS varchar): always with an exponent.
+
+    Raises ValueError above 2^53, where Athena writes digits that no shortest writing has.
+    """
     if number != number or number in {float("inf"), float("-inf")}:  # noqa: PLR0124
         return {"inf": "Infinity", "-inf": "-Infinity"}.get(repr(number), "NaN")
     sign, digits, exponent = Decimal(repr(number)).as_tuple()
+    if abs(number) > 2**53:
+        raise ValueError(f"{PARTIAL}CAST of the double {number} to varchar is not supported; CAST it to decimal first")
     if number == 0:
         return "-0E0" if sign else "0E0"
     return _scientific(sign, "".join(map(str, digits)).lstrip("0"), int(exponent))

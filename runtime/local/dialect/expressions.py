@@ -16,7 +16,7 @@ from runtime.local.dialect import (
 from runtime.local.dialect.aggregates import OWN, aggregate, window
 from runtime.local.dialect.arithmetic import arithmetic
 from runtime.local.dialect.calls import call_of
-from runtime.local.dialect.casts import cast
+from runtime.local.dialect.casts import cast, try_cast
 from runtime.local.dialect.functions import AGGREGATE, ALIASES, SCALAR, WINDOW, Value, call, coerced
 from runtime.local.dialect.refusals import CURES, allowed, construct
 from runtime.local.dialect.special import SPECIAL
@@ -41,7 +41,6 @@ from runtime.local.dialect.types import (
     row,
     text,
     timestamptz,
-    tried,
 )
 
 
@@ -219,9 +218,6 @@ class Expressions:
                 raise Refused(f"{operator} of {both} is not supported; compare its parts")
             same = _equal(a, b, both)
             return Value(f"(NOT {same})" if operator == "<>" else same, BOOLEAN)
-        if both == DOUBLE and "DISTINCT" not in operator:  # to DuckDB a NaN equals itself and is above all
-            nan = f"isnan({a}) OR isnan({b})"
-            return Value(f"CASE WHEN {nan} THEN {operator == '<>'} ELSE {a} {operator} {b} END", BOOLEAN)
         return Value(f"({a} {operator} {b})", BOOLEAN)
 
     def between(self, node: exp.Between) -> Value:
@@ -231,8 +227,6 @@ class Expressions:
         c, d, _ = self.compared(x, high, "<=")
         self.compared(low, high, "BETWEEN")
         inside = f"({a} BETWEEN {b} AND {d})" if a == c else f"({a} >= {b} AND {c} <= {d})"
-        if DOUBLE in {x.type, low.type, high.type}:
-            inside = f"CASE WHEN isnan({x.sql}) OR isnan({low.sql}) OR isnan({high.sql}) THEN FALSE ELSE {inside} END"
         return Value(inside, BOOLEAN)
 
     def logical(self, node: exp.Connector) -> Value:
@@ -265,8 +259,12 @@ class Expressions:
         if not isinstance(node.this, exp.Like) or not by.is_string or len(by.name) != 1:
             raise Refused("ESCAPE takes one character in quotes, after LIKE; write LIKE '...' ESCAPE '\\'")
         pattern = node.this.expression
-        if not pattern.is_string or by.name in re.sub(re.escape(by.name) + "[%_" + re.escape(by.name) + "]", "", pattern.name):
-            raise Refused("LIKE with ESCAPE takes a pattern in quotes, the escape before %, _ or itself only; correct it")
+        if not pattern.is_string or by.name in re.sub(
+            re.escape(by.name) + "[%_" + re.escape(by.name) + "]", "", pattern.name
+        ):
+            raise Refused(
+                "LIKE with ESCAPE takes a pattern in quotes, the escape before %, _ or itself only; correct it"
+            )
         allowed(node.this)
         return self.like(node.this, f" ESCAPE {text(by.name)}")
 
@@ -376,10 +374,10 @@ class Expressions:
         if not attempt:
             return cast(of, to)
         if isinstance(node.this, exp.Column | exp.Literal):
-            return Value(tried(cast(of, to).sql, "TRY_CAST"), to)
+            return try_cast(of, to)
         # Only the cast is tried, not what it is of.
-        attempted = tried(cast(Value("t_", of.type), to).sql, "TRY_CAST")
-        return Value(f"list_transform([{of.sql}], lambda t_: {attempted})[1]", to)
+        attempted = try_cast(Value("t_", of.type), to)
+        return Value(f"list_transform([{of.sql}], lambda t_: {attempted.sql})[1]", to)
 
     def at_zone(self, node: exp.AtTimeZone) -> Value:
         """X AT TIME ZONE 'zone'."""
@@ -388,7 +386,7 @@ class Expressions:
         )
 
     def extract(self, node: exp.Extract) -> Value:
-        """extract(part FROM x)."""
+        """A part of a time: extract(hour FROM x)."""
         return times.part(node.name.lower(), self.value(node.expression))
 
     def array(self, node: exp.Array) -> Value:
@@ -462,7 +460,7 @@ class Expressions:
         return found
 
     def json_object(self, node: exp.JSONObject) -> Value:
-        """json_object('key': value, ...), whose result is text."""
+        """The text that json_object('key': value, ...) gives."""
         allowed(node)
         keys = [pair.this for pair in node.expressions if isinstance(pair, exp.JSONKeyValue)]
         if len(keys) != len(node.expressions) or not all(key.is_string for key in keys):

@@ -11,7 +11,6 @@ from functools import cache
 from runtime.local.dialect.types import (
     SCALARS,
     TIMESTAMP,
-    Refused,
     Type,
     array,
     coerces,
@@ -42,10 +41,23 @@ _SUBSTRING_LENGTH = (
     " AND ({1} = 0 OR {2} <= 0 OR abs({1}) > length({0})) THEN '' ELSE substring({0}, {1}, {2}) END"
 )
 
+# To DuckDB a NaN equals itself and is above all numbers: none is made.
+_NAN = "{only:this gives NaN, which compares otherwise here; filter such rows}"
+
 SCALAR: dict[str, list[tuple[str, str]]] = {
     # text
     "lower": [("varchar -> varchar", "lower({0})")],
-    "upper": [("varchar -> varchar", "upper({0})")],
+    # Java keeps the sharp s, which DuckDB makes a capital one.
+    "upper": [
+        (
+            "varchar -> varchar",
+            (
+                "CASE WHEN contains({0}, 'ß')"
+                " THEN array_to_string(list_transform(string_split({0}, 'ß'), lambda e_: upper(e_)), 'ß')"
+                " ELSE upper({0}) END"
+            ),
+        )
+    ],
     "length": [("varchar -> bigint", "length({0})")],
     "reverse": [
         ("varchar -> varchar", "array_to_string(list_reverse(regexp_extract_all({0}, '(?s).')), '')"),
@@ -67,7 +79,10 @@ SCALAR: dict[str, list[tuple[str, str]]] = {
     "from_hex": [
         (
             "varchar -> varbinary",
-            "CASE WHEN length({0}) % 2 = 0 THEN unhex({0}) WHEN {0} IS NOT NULL THEN {fail:from_hex of an odd length} END",
+            (
+                "CASE WHEN length({0}) % 2 = 0 THEN unhex({0})"
+                " WHEN {0} IS NOT NULL THEN {fail:from_hex of an odd length} END"
+            ),
         )
     ],
     "to_base64": [("varbinary -> varchar", "base64({0})")],
@@ -75,11 +90,13 @@ SCALAR: dict[str, list[tuple[str, str]]] = {
     "md5": [("varbinary -> varbinary", "unhex(md5({0}))")],
     "sha256": [("varbinary -> varbinary", "unhex(sha256({0}))")],
     # numbers
-    "power": [("double, double -> double", "pow({0}, {1})")],
-    "sqrt": [("double -> double", "sqrt({0})")],
-    "ln": [("double -> double", "ln({0})")],
-    "log10": [("double -> double", "log10({0})")],
-    "log2": [("double -> double", "(ln({0}) / ln(2e0))")],
+    "power": [
+        ("double, double -> double", f"CASE WHEN isnan(pow({{0}}, {{1}})) THEN {_NAN} ELSE pow({{0}}, {{1}}) END")
+    ],
+    "sqrt": [("double -> double", f"CASE WHEN {{0}} < 0 THEN {_NAN} ELSE sqrt({{0}}) END")],
+    "ln": [("double -> double", f"CASE WHEN {{0}} < 0 THEN {_NAN} ELSE ln({{0}}) END")],
+    "log10": [("double -> double", f"CASE WHEN {{0}} < 0 THEN {_NAN} ELSE log10({{0}}) END")],
+    "log2": [("double -> double", f"CASE WHEN {{0}} < 0 THEN {_NAN} ELSE (ln({{0}}) / ln(2e0)) END")],
     "exp": [("double -> double", "exp({0})")],
     "bitwise_and": [("bigint, bigint -> bigint", "({0} & {1})")],
     "bitwise_or": [("bigint, bigint -> bigint", "({0} | {1})")],
@@ -93,8 +110,10 @@ SCALAR: dict[str, list[tuple[str, str]]] = {
     "from_iso8601_date": [
         (
             "varchar -> date",
-            ("CASE WHEN {0} IS NULL OR regexp_matches({0}, '^\\d{{4}}-\\d{{2}}-\\d{{2}}$')"
-            " THEN CAST({0} AS DATE) ELSE {only:from_iso8601_date of a text that is not of the form YYYY-MM-DD} END"),
+            (
+                "CASE WHEN {0} IS NULL OR regexp_matches({0}, '^\\d{{4}}-\\d{{2}}-\\d{{2}}$')"
+                " THEN CAST({0} AS DATE) ELSE {only:from_iso8601_date of a text that is not of the form YYYY-MM-DD} END"
+            ),
         )
     ],
     # arrays and maps
@@ -105,8 +124,10 @@ SCALAR: dict[str, list[tuple[str, str]]] = {
     "contains": [
         (
             "array(T), T -> boolean",
-            ("CASE WHEN {0} IS NULL OR {1} IS NULL THEN NULL WHEN list_contains({0}, {1}) THEN TRUE"
-            " WHEN len({0}) = list_count({0}) THEN FALSE END"),
+            (
+                "CASE WHEN {0} IS NULL OR {1} IS NULL THEN NULL WHEN list_contains({0}, {1}) THEN TRUE"
+                " WHEN len({0}) = list_count({0}) THEN FALSE END"
+            ),
         )
     ],
     "array_position": [
@@ -116,7 +137,10 @@ SCALAR: dict[str, list[tuple[str, str]]] = {
         )
     ],
     "array_join": [
-        ("array(varchar), varchar -> varchar", "CASE WHEN {0} IS NOT NULL AND {1} IS NOT NULL THEN coalesce(array_to_string({0}, {1}), '') END"),
+        (
+            "array(varchar), varchar -> varchar",
+            "CASE WHEN {0} IS NOT NULL AND {1} IS NOT NULL THEN coalesce(array_to_string({0}, {1}), '') END",
+        ),
         (
             "array(varchar), varchar, varchar -> varchar",
             "array_to_string(list_transform({0}, lambda e_: coalesce(e_, {2})), {1})",
@@ -127,18 +151,22 @@ SCALAR: dict[str, list[tuple[str, str]]] = {
     "array_except": [
         (
             "array(T), array(T) -> array(T)",
-            "CASE WHEN len({1}) = 0 THEN {0} WHEN len({1}) > 0 THEN"
-            " list_filter({0}, lambda e_, i_: i_ = list_position({0}, e_) AND list_position({1}, e_) IS NULL) END",
+            (
+                "CASE WHEN len({1}) = 0 THEN {0} WHEN len({1}) > 0 THEN"
+                " list_filter({0}, lambda e_, i_: i_ = list_position({0}, e_) AND list_position({1}, e_) IS NULL) END"
+            ),
         )
     ],
     "array_intersect": [
         (
             "array(T), array(T) -> array(T)",
-            "CASE WHEN len({0}) < len({1})"
-            " THEN list_filter({1}, lambda e_, i_: i_ = list_position({1}, e_) AND list_position({0}, e_) IS NOT NULL)"
-            " WHEN len({0}) >= len({1})"
-            " THEN list_filter({0}, lambda e_, i_: i_ = list_position({0}, e_) AND list_position({1}, e_) IS NOT NULL)"
-            " END",
+            (
+                "CASE WHEN len({0}) < len({1})"
+                " THEN list_filter({1}, lambda e_, i_: i_ = list_position({1}, e_) AND list_position({0}, e_) IS NOT NULL)"
+                " WHEN len({0}) >= len({1})"
+                " THEN list_filter({0}, lambda e_, i_: i_ = list_position({0}, e_) AND list_position({1}, e_) IS NOT NULL)"
+                " END"
+            ),
         )
     ],
     "array_union": [
@@ -150,8 +178,15 @@ SCALAR: dict[str, list[tuple[str, str]]] = {
     "array_max": [("array(T) -> T", "CASE WHEN len({0}) = list_count({0}) THEN list_max({0}) END")],
     "array_min": [("array(T) -> T", "CASE WHEN len({0}) = list_count({0}) THEN list_min({0}) END")],
     "flatten": [("array(array(T)) -> array(T)", "flatten({0})")],
-    "repeat": [("T, bigint -> array(T)", "CASE WHEN {1} < 0 OR {1} > 10000 THEN {fail:repeat takes a count from 0 to 10000}"
-            " WHEN {1} >= 0 THEN list_transform(range({1}), lambda e_: {0}) END")],
+    "repeat": [
+        (
+            "T, bigint -> array(T)",
+            (
+                "CASE WHEN {1} < 0 OR {1} > 10000 THEN {fail:repeat takes a count from 0 to 10000}"
+                " WHEN {1} >= 0 THEN list_transform(range({1}), lambda e_: {0}) END"
+            ),
+        )
+    ],
     "array_remove": [
         (
             "array(T), T -> array(T)",
@@ -262,11 +297,6 @@ def _fill(template: str, texts: list[str], to: Type) -> str:
     return re.sub(r"\{\{|\}\}|\{([^{}]+)\}", part, template)
 
 
-def signatures() -> dict[str, list[str]]:
-    """Every function of the tables with its signatures."""
-    return {name: [s for s, _ in rows] for table in (SCALAR, AGGREGATE, WINDOW) for name, rows in table.items()}
-
-
 _tree = tuple[str, tuple["_tree", ...]]
 
 
@@ -333,6 +363,3 @@ def _type(tree: _tree, generics: dict[str, Type]) -> Type:
     if name in {"timestamp", "timestamptz"}:
         return TIMESTAMP if name == "timestamp" else timestamptz("UTC")
     return SCALARS[name]
-
-
-__all__ = ["AGGREGATE", "ALIASES", "SCALAR", "WINDOW", "Refused", "Value", "call", "coerced", "signatures"]

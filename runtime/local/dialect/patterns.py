@@ -108,7 +108,7 @@ _STEP = re.compile(r'\.([A-Za-z0-9_]+)|\["([^"\\*]+)"\]|\[(\d+)\]')
 
 
 def path_keys(text: str) -> list[str | int]:
-    """Keys and list positions of Athena's JSON path. Raises Refused for what Athena refuses, and for quotes in a key."""
+    """Keys and list positions of Athena's JSON path. Raises Refused for what Athena refuses and for quotes in a key."""
     if not text.startswith("$"):
         raise Refused(f"the JSON path {text!r} does not begin with $; write $.key")
     keys: list[str | int] = []

@@ -149,8 +149,8 @@ def _split_to_map(args: list[Value]) -> Value:
     nonempty(args[2], "split_to_map", "key-value delimiter")
     bad = fail("split_to_map: an entry has not exactly one key-value delimiter", VARCHAR)
     entry = f"string_split(e_, {k})"
-    entries = f"CASE WHEN {s} <> '' THEN string_split(CASE WHEN ends_with({s}, {d}) THEN left({s}, -length({d})) ELSE {s} END, {d})"
-    entries += f" WHEN {s} IS NOT NULL THEN [] END"
+    whole = f"CASE WHEN ends_with({s}, {d}) THEN left({s}, -length({d})) ELSE {s} END"
+    entries = f"CASE WHEN {s} <> '' THEN string_split({whole}, {d}) WHEN {s} IS NOT NULL THEN [] END"
     pairs = (
         f"list_transform({entries}, lambda e_: struct_pack(k := {entry}[1],"
         f" v := CASE WHEN len({entry}) = 2 THEN {entry}[2] ELSE {bad} END))"
@@ -244,7 +244,8 @@ def _kept(name: str, of_decimal: Type | None) -> Handler:
         if not t.numeric:
             raise Refused(f"{name} takes a number, not {t}; CAST it")
         to = of_decimal if of_decimal is not None and t.name == "decimal" else t
-        return Value(f"CAST({name}({x}) AS {to.duckdb()})", to)
+        made = f"CAST({name}({x}) AS {to.duckdb()})"
+        return Value(made, to)
 
     return handler
 
@@ -288,7 +289,8 @@ def _element_at(args: list[Value]) -> Value:
         )
     sql = f"list_extract({of.sql}, {at.sql})"
     if at.literal is None:
-        sql = f"CASE WHEN {at.sql} <> 0 THEN {sql} WHEN {at.sql} = 0 THEN {fail('element_at counts from 1', of.type.of[0])} END"
+        bad = fail("element_at counts from 1", of.type.of[0])
+        sql = f"CASE WHEN {at.sql} <> 0 THEN {sql} WHEN {at.sql} = 0 THEN {bad} END"
     elif at.literal == 0:
         raise Refused("element_at counts from 1; give it an index other than 0")
     return Value(sql, of.type.of[0])
@@ -311,7 +313,8 @@ def _arrays_overlap(args: list[Value]) -> Value:
     a, b = args[0].sql, args[1].sql
     nulls = f"len({a}) + len({b}) > list_count({a}) + list_count({b}) AND len({a}) > 0 AND len({b}) > 0"
     return Value(
-        f"CASE WHEN list_has_any({a}, {b}) THEN TRUE WHEN {nulls} THEN NULL WHEN len({a}) + len({b}) >= 0 THEN FALSE END",
+        f"CASE WHEN list_has_any({a}, {b}) THEN TRUE WHEN {nulls} THEN NULL"
+        f" WHEN len({a}) + len({b}) >= 0 THEN FALSE END",
         BOOLEAN,
     )
 

@@ -86,7 +86,9 @@ def _from_iso(args: list[Value]) -> Value:
         return Value(f"TIMESTAMP '{utc.isoformat(' ')}'", timestamptz(carried))
     parsed = f"timezone('UTC', CAST({s} AS TIMESTAMPTZ))"
     bad = fail(
-        "from_iso8601_timestamp of a text that is not like 2026-01-31T12:00:00Z; filter such rows", TIMESTAMP, partial=True
+        "from_iso8601_timestamp of a text that is not like 2026-01-31T12:00:00Z; filter such rows",
+        TIMESTAMP,
+        partial=True,
     )
     return Value(
         f"CASE WHEN {s} IS NULL OR regexp_matches({s}, '^{_ISO}$') THEN {parsed} ELSE {bad} END", timestamptz(None)
@@ -221,7 +223,9 @@ def _date_diff(args: list[Value]) -> Value:
         first, last = (f"CASE WHEN {a} {op} {b} THEN {a} ELSE {b} END" for op in ("<=", ">"))
         d = f"date_diff('month', {first}, {last})"
         passed = f"({first}) + to_months(CAST({d} AS INTEGER)) > {last}"
-        months = f"(CASE WHEN {a} <= {b} THEN 1 WHEN {a} > {b} THEN -1 END * ({d} - CASE WHEN {passed} THEN 1 ELSE 0 END))"
+        months = (
+            f"(CASE WHEN {a} <= {b} THEN 1 WHEN {a} > {b} THEN -1 END * ({d} - CASE WHEN {passed} THEN 1 ELSE 0 END))"
+        )
         return Value(f"CAST({months} // {_MONTHS[unit]} AS BIGINT)", BIGINT)
     step = _MICROSECONDS.get(unit) or _DAYS[unit] * 24 * _MICROSECONDS["hour"]
     return Value(f"((epoch_us({b}) - epoch_us({a})) // {step})", BIGINT)
