@@ -93,7 +93,12 @@ def parse(sql: str) -> exp.Expr:
     if len(sql) > _LONGEST:
         raise Refused(f"the query has {len(sql)} characters; {_LONGEST} is the most")
     try:
-        _check_tokens(sqlglot.tokenize(sql, read=_Athena))
+        tokens = sqlglot.tokenize(sql, read=_Athena)
+        if not tokens:
+            raise Refused("the text holds no query; write SELECT ...")
+        if tokens[0].text.upper() not in _BEGINS:
+            raise Refused(f"{tokens[0].text.upper()} is not supported; only queries are: SELECT, WITH, VALUES")
+        _check_tokens(tokens)
         statements = [s for s in sqlglot.parse(sql, read=_Athena) if s is not None]
     except SqlglotError as error:
         said = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).splitlines()[0]
@@ -103,15 +108,11 @@ def parse(sql: str) -> exp.Expr:
     if len(statements) != 1:
         raise Refused(f"the text holds {len(statements)} statements; give one")
     if not isinstance(statements[0], exp.Query | exp.Values):
-        raise Refused(f"{_first_word(sql)} is not supported; only queries are: SELECT, WITH, VALUES")
+        raise Refused("this is not supported; only queries are: SELECT, WITH, VALUES")
     return statements[0]
 
 
-def _first_word(sql: str) -> str:
-    tokens = sqlglot.tokenize(sql, read=_Athena)
-    return tokens[0].text.upper() if tokens else "nothing"
-
-
+_BEGINS = frozenset({"SELECT", "WITH", "VALUES", "("})
 _OPERATORS = {
     "==": "write =",
     "::": "write CAST(x AS type)",

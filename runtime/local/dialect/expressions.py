@@ -386,7 +386,7 @@ class Expressions:
         )
 
     def extract(self, node: exp.Extract) -> Value:
-        """A part of a time: extract(hour FROM x)."""
+        """A part of a time, `extract(hour FROM x)`."""
         return times.part(node.name.lower(), self.value(node.expression))
 
     def array(self, node: exp.Array) -> Value:
@@ -438,9 +438,13 @@ class Expressions:
             return Value(
                 f"row({', '.join(v.sql for v in values)})", row([None] * len(values), [v.type for v in values])
             )
-        if name == "now" and not nodes:
+        if name == "now":
+            if nodes:
+                raise Refused("now takes no argument; write now()")
             return self.now(exp.CurrentTimestamp())
-        if name == "mod" and len(nodes) == 2:
+        if name == "mod":
+            if len(nodes) != 2:
+                raise Refused("mod takes two numbers; write mod(a, b)")
             return arithmetic(self.value(nodes[0]), self.value(nodes[1]), "%")
         if name not in SCALAR and name not in SPECIAL:
             raise Refused(
@@ -460,7 +464,7 @@ class Expressions:
         return found
 
     def json_object(self, node: exp.JSONObject) -> Value:
-        """The text that json_object('key': value, ...) gives."""
+        """The text of an object, `json_object('key': value)`."""
         allowed(node)
         keys = [pair.this for pair in node.expressions if isinstance(pair, exp.JSONKeyValue)]
         if len(keys) != len(node.expressions) or not all(key.is_string for key in keys):

@@ -162,9 +162,11 @@ SCALAR: dict[str, list[tuple[str, str]]] = {
             "array(T), array(T) -> array(T)",
             (
                 "CASE WHEN len({0}) < len({1})"
-                " THEN list_filter({1}, lambda e_, i_: i_ = list_position({1}, e_) AND list_position({0}, e_) IS NOT NULL)"
+                " THEN list_filter({1}, lambda e_, i_:"
+                " i_ = list_position({1}, e_) AND list_position({0}, e_) IS NOT NULL)"
                 " WHEN len({0}) >= len({1})"
-                " THEN list_filter({0}, lambda e_, i_: i_ = list_position({0}, e_) AND list_position({1}, e_) IS NOT NULL)"
+                " THEN list_filter({0}, lambda e_, i_:"
+                " i_ = list_position({0}, e_) AND list_position({1}, e_) IS NOT NULL)"
                 " END"
             ),
         )

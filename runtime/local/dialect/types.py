@@ -169,7 +169,9 @@ def parsed(node: exp.DataType) -> Type:
     dtype = exp.DataType.Type
     if kind in _PLAIN:
         if inner and _PLAIN[kind].name not in {"varchar", "timestamp", "timestamptz"}:
-            raise Refused(f"the type {node.sql('trino')} is not supported; leave its length out")
+            if kind == dtype.TEXT:
+        raise Refused("text and string are no types of Athena's queries; write varchar")
+    raise Refused(f"the type {node.sql('trino')} is not supported; leave its length out")
         if inner and _PLAIN[kind].name == "varchar":
             raise Refused(
                 "varchar with a length cuts its text; write varchar, and substr(x, 1, n) where it must be cut"
@@ -191,6 +193,8 @@ def parsed(node: exp.DataType) -> Type:
     if kind == dtype.STRUCT:
         fields = [(i.name.lower(), i.args["kind"]) if isinstance(i, exp.ColumnDef) else (None, i) for i in inner]
         return row([n for n, _ in fields], [parsed(t) for _, t in fields])
+    if kind == dtype.TEXT:
+        raise Refused("text and string are no types of Athena's queries; write varchar")
     raise Refused(f"the type {node.sql('trino').lower()} is not supported; known are: {', '.join(type_names())}")
 
 
