@@ -21,8 +21,8 @@ Made by `python -m runtime.local.dialect.reference`; do not edit.
 `trailsight query` takes SQL as Athena does and runs it on DuckDB. What is listed here answers as Athena's engine does;
 anything else is refused, in a sentence that names it and says what to write instead. The list was held against a
 real Trino (476; Athena's engine version 3 is a Trino): `tests/golden/` keeps {{constructs}} statements with its
-answers, and each is answered the same or refused. Athena is older than that Trino: a function that works here may be missing
-there.
+answers, and each is answered the same or refused. Athena is older than that Trino: a function that works here may be
+missing there.
 
 One query at a time: SELECT, WITH, VALUES. The tables are `{view.TABLE}` (the event row, `trailsight columns`) and
 `{view.NAME}` (the shape of AWS's own CloudTrail table, for published queries). A database may stand before them, any

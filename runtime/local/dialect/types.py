@@ -169,9 +169,7 @@ def parsed(node: exp.DataType) -> Type:
     dtype = exp.DataType.Type
     if kind in _PLAIN:
         if inner and _PLAIN[kind].name not in {"varchar", "timestamp", "timestamptz"}:
-            if kind == dtype.TEXT:
-        raise Refused("text and string are no types of Athena's queries; write varchar")
-    raise Refused(f"the type {node.sql('trino')} is not supported; leave its length out")
+            raise Refused(f"the type {node.sql('trino')} is not supported; leave its length out")
         if inner and _PLAIN[kind].name == "varchar":
             raise Refused(
                 "varchar with a length cuts its text; write varchar, and substr(x, 1, n) where it must be cut"
