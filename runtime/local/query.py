@@ -49,6 +49,7 @@ def open_lake(lake: Path) -> duckdb.DuckDBPyConnection:
     try:
         connection.execute(f"CREATE VIEW {view.TABLE} AS {_events(connection, root)}")
     except duckdb.Error as error:
+        connection.close()
         raise LakeError(f"{lake}: its Parquet files cannot be read: {_first_line(error, root)}") from None
     connection.execute(view.duckdb())
     return connection
