@@ -19,8 +19,9 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from runtime.athena import view
 from runtime.events.columns import COLUMNS, PARTITION, Kind
-from runtime.local.dialect.expressions import Scope
-from runtime.local.dialect.statements import Columns, Statements
+from runtime.local.dialect.names import Scope
+from runtime.local.dialect.sources import Columns
+from runtime.local.dialect.statements import Statements
 from runtime.local.dialect.types import TIMESTAMP, VARCHAR, Refused, quoted
 
 __all__ = ["Refused", "parse", "to_duckdb"]
