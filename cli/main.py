@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from cli import sample, verify
+from cli import query, sample, verify
 
 QUARANTINED = 3
 WRONG_USE = 2
@@ -180,6 +180,7 @@ def columns(
         raise typer.BadParameter(f"--format {output_format!r}: choose table, json or markdown")
 
 
+query.register(app)
 verify.register(app)
 sample.register(app)
 

@@ -73,7 +73,7 @@ def queries(
 ) -> None:
     """List the named queries with the question that each answers.
 
-    Example: `trailsight queries`, or `trailsight queries --lint "SELECT json_extract_scalar(requestparameters, '$.bucketName') FROM parquettrails"`
+    Example: `trailsight queries --lint "SELECT json_extract_scalar(requestparameters, '$.key') FROM parquettrails"`
     """
     if sql is not None and not lint:
         raise typer.BadParameter("SQL is for --lint; `trailsight query` runs it")

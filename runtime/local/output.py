@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -10,6 +11,7 @@ from typing import Any, BinaryIO, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from rich.cells import cell_len
 
 from runtime.local.text import harmless
 
@@ -25,11 +27,11 @@ def write(table: pa.Table, output_format: Format, stream: BinaryIO) -> None:
     elif output_format == "json":
         _json(table, stream)
     else:
-        with io.TextIOWrapper(
-            stream, encoding="utf-8", errors="backslashreplace", newline="", write_through=True
-        ) as text:
+        text = io.TextIOWrapper(stream, encoding="utf-8", errors="backslashreplace", newline="", write_through=True)
+        try:
             (_csv if output_format == "csv" else _table)(table, text)
-            text.detach()
+        finally:
+            text.detach()  # the stream is the caller's, who closes it
 
 
 def names(table: pa.Table) -> list[str]:
@@ -112,17 +114,57 @@ def _defused(cell: str) -> str:
     return "'" + cell if cell.startswith(_FORMULA) else cell
 
 
+_GAP = 2
+_NARROW = 12  # a column may be folded to this width, not below
+
+
 def _table(table: pa.Table, text: io.TextIOWrapper) -> None:
+    """A table where the rows fit the terminal, folded if need be; else one record below the other.
+
+    A column without any value is left out, and the last line says how many were.
+    """
+    full = [at for at, column in enumerate(table.columns) if column.null_count < table.num_rows or not table.num_rows]
+    kept = table.select(full or list(range(table.num_columns)))
+    heads = [harmless(name) for name in names(kept)]
+    rows = [[harmless(_text(value)) for value in row] for row in _rows(kept)]
+    widths = [max(map(cell_len, column)) for column in zip(heads, *rows, strict=True)]
+    room = shutil.get_terminal_size((120, 24)).columns
+    if sum(widths) + _GAP * len(widths) <= room:
+        right = [_is_number(field.type) for field in kept.schema]
+        for row in (heads, *rows):
+            cells = (_padded(c, w, right=r) for c, w, r in zip(row, widths, right, strict=True))
+            text.write((" " * _GAP).join(cells).rstrip() + "\n")
+    elif sum(min(width, _NARROW) for width in widths) + _GAP * len(widths) <= room:
+        _folded(heads, rows, room, text)
+    else:
+        _records(heads, rows, text)
+    count, out = table.num_rows, table.num_columns - kept.num_columns
+    left = f"; {out} column{'' if out == 1 else 's'} without a value left out" if out else ""
+    text.write(f"{count} row{'' if count == 1 else 's'}{left}\n")
+
+
+def _padded(cell: str, width: int, *, right: bool) -> str:
+    space = " " * (width - cell_len(cell))
+    return space + cell if right else cell + space
+
+
+def _folded(heads: list[str], rows: list[list[str]], room: int, text: io.TextIOWrapper) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    number = [_is_number(field.type) for field in table.schema]
     shown = Table(box=None, pad_edge=False)
-    for name, right in zip(names(table), number, strict=True):
-        shown.add_column(Text(harmless(name)), justify="right" if right else "left", overflow="fold")
-    for row in _rows(table):
-        shown.add_row(*(Text(harmless(_text(value))) for value in row))
-    Console(file=text, markup=False, highlight=False, emoji=False).print(shown)
-    count = table.num_rows
-    text.write(f"{count} row{'' if count == 1 else 's'}\n")
+    for head in heads:
+        shown.add_column(Text(head), overflow="fold")
+    for row in rows:
+        shown.add_row(*map(Text, row))
+    Console(file=text, width=room, markup=False, highlight=False, emoji=False).print(shown)
+
+
+def _records(heads: list[str], rows: list[list[str]], text: io.TextIOWrapper) -> None:
+    width = max(map(cell_len, heads))
+    for number, row in enumerate(rows, 1):
+        text.write(f"-- {number} " + "-" * max(2, width - len(str(number)) - 2) + "\n")
+        text.writelines(
+            f"{_padded(head, width, right=False)}  {cell}\n" for head, cell in zip(heads, row, strict=True) if cell
+        )

@@ -15,7 +15,8 @@ from runtime.athena import view
 from runtime.athena.named import QueryError, load, substitute
 from runtime.events.columns import COLUMNS, PARTITION
 from runtime.local.dialect import to_duckdb
-from runtime.local.dialect.types import FAILS, quoted, text
+from runtime.local.dialect.engine import FAILS, PARTIAL, prepare
+from runtime.local.dialect.types import quoted, text
 from runtime.local.lake import LEDGER, LEDGER_COLUMNS, LakeError
 
 _TYPES = {c.name: "TIMESTAMP" if c.type == "timestamp" else "VARCHAR" for c in (*COLUMNS, PARTITION)}
@@ -33,6 +34,7 @@ def open_lake(lake: Path) -> duckdb.DuckDBPyConnection:
         raise LakeError(f"{lake}: no such folder; make a lake with `trailsight local INPUT --lake {lake}`")
     root = lake.resolve()
     connection = duckdb.connect(":memory:")
+    prepare(connection)
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET parquet_metadata_cache = true")  # footers are read twice: for the columns, for the rows
     spill = Path(tempfile.gettempdir()).resolve() / f"trailsight-{os.getpid()}"
@@ -50,6 +52,7 @@ def open_lake(lake: Path) -> duckdb.DuckDBPyConnection:
     try:
         connection.execute(f"CREATE VIEW {view.TABLE} AS {_events(connection, root)}")
     except duckdb.Error as error:
+        connection.close()
         raise LakeError(f"{lake}: its Parquet files cannot be read: {_first_line(error, root)}") from None
     connection.execute(view.duckdb())
     connection.execute(f"CREATE VIEW {LEDGER} AS {_ledger(root)}")
@@ -136,7 +139,7 @@ def statement(name_or_sql: str, values: Mapping[str, str], today: date) -> str:
 
 def _failed(error: duckdb.Error, root: Path) -> str:
     """One sentence about what went wrong while the query ran, without the SQL made for DuckDB."""
-    if match := re.search(re.escape(FAILS) + r"([^'\n]+)'", str(error)):
+    if match := re.search(f"(?:{re.escape(FAILS)}|{re.escape(PARTIAL)})([^'\n]+)", str(error)):
         return f"the query failed: {match[1]}"
     return f"the query failed: {_first_line(error, root)}; correct the value or filter such rows, try(...) gives null"
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,43 @@ QUESTIONS: list[tuple[str, str, list[tuple[Any, ...]]]] = [
         """SELECT eventid, element_at(resources, 2).arn AS arn, element_at(resources, 1).type AS kind
         FROM cloudtrail_logs WHERE cardinality(resources) > 1 ORDER BY eventid""",
         [("anonymous", "arn:aws:s3:::open", "AWS::S3::Object"), ("role", "arn:aws:s3:::lower", None)],
+    ),
+    (
+        "one row per resource",
+        """SELECT eventID, r.ARN, r.type FROM default.cloudtrail_logs
+        CROSS JOIN UNNEST(resources) AS r (ARN, accountId, type) WHERE r.type = 'AWS::S3::Bucket'""",
+        [("anonymous", "arn:aws:s3:::open", "AWS::S3::Bucket")],
+    ),
+    (
+        "who read an object of a bucket, with names in the guide's own case",
+        """SELECT eventTime, eventName, userIdentity.principalId, requestParameters
+        FROM "default"."CloudTrail_Logs"
+        WHERE eventSource = 's3.amazonaws.com' AND eventName IN ('GetObject', 'HeadObject')
+            AND json_extract_scalar(requestParameters, '$.bucketName') = 'closed'""",
+        [("2024-05-06T07:08:09Z", "GetObject", None, '{"bucketName":"closed","key":"b"}')],
+    ),
+    (
+        "failed and other console logins per day",
+        """SELECT date(from_iso8601_timestamp(eventtime) AT TIME ZONE 'UTC') AS day,
+            json_extract_scalar(responseelements, '$.ConsoleLogin') AS result, count(*) AS logins
+        FROM cloudtrail_logs WHERE eventname = 'ConsoleLogin' GROUP BY 1, 2 ORDER BY 1 DESC""",
+        [(date(2024, 5, 7), "Success", 1)],
+    ),
+    (
+        "everybody who was there, most events first",
+        """SELECT useridentity.arn AS arn, min(eventtime) AS first_seen, count(DISTINCT eventname) AS names
+        FROM cloudtrail_logs WHERE useridentity.arn IS NOT NULL AND "timestamp" BETWEEN '2024/05/01' AND '2024/05/31'
+        GROUP BY useridentity.arn ORDER BY count(*) DESC, useridentity.arn LIMIT 10""",
+        [
+            ("arn:aws:iam::111111111111:root", "2024-05-07T00:00:00Z", 1),
+            ("arn:aws:sts::111111111111:assumed-role/app/s", "2024-05-06T07:08:09Z", 1),
+        ],
+    ),
+    (
+        "sessions without MFA",
+        """SELECT eventid, useridentity.sessioncontext.sessionissuer.username FROM cloudtrail_logs
+        WHERE useridentity.sessioncontext.attributes.mfaauthenticated = 'false'""",
+        [("role", "app")],
     ),
 ]
 

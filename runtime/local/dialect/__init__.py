@@ -6,20 +6,22 @@ construct that no table names cannot reach the engine.
 """
 
 import re
+from dataclasses import replace
 from functools import cache
 from typing import Any, ClassVar
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.dialects.trino import Trino
-from sqlglot.parsers.trino import TrinoParser
 from sqlglot.errors import SqlglotError
+from sqlglot.parsers.trino import TrinoParser
 from sqlglot.tokenizer_core import Token, TokenType
 
 from runtime.athena import view
-from runtime.events.columns import COLUMNS, PARTITION
-from runtime.local.dialect.expressions import Scope
-from runtime.local.dialect.statements import Columns, Statements
+from runtime.events.columns import COLUMNS, PARTITION, Kind
+from runtime.local.dialect.names import Scope
+from runtime.local.dialect.sources import Columns
+from runtime.local.dialect.statements import Statements
 from runtime.local.dialect.types import BIGINT, TIMESTAMP, VARCHAR, Refused, quoted
 from runtime.local.lake import LEDGER, LEDGER_COLUMNS
 
@@ -40,7 +42,7 @@ class _Athena(Trino):
         FUNCTION_PARSERS = {  # noqa: RUF012
             name: parser
             for name, parser in TrinoParser.FUNCTION_PARSERS.items()
-            if name in {"CAST", "TRY_CAST", "EXTRACT", "POSITION", "SUBSTRING", "TRIM", "LISTAGG"}
+            if name in {"CAST", "TRY_CAST", "EXTRACT", "POSITION", "SUBSTRING", "TRIM", "LISTAGG", "JSON_OBJECT"}
         }
         TYPE_LITERAL_PARSERS = {  # noqa: RUF012
             kind: lambda _parser, this, kind: _literal(this, kind)
@@ -68,8 +70,8 @@ def _literal(this: exp.Expr, kind: exp.DataType) -> exp.Cast:
 def to_duckdb(sql: str) -> str:
     """One query in Athena's dialect as one of DuckDB, over the tables `parquettrails`, `cloudtrail_logs` and `ledger`.
 
-    The session's time zone must be UTC. Raises Refused, one sentence with the cure, for what Athena refuses and for
-    what would be answered otherwise here.
+    The connection must have what `engine.prepare` adds, and UTC as its time zone. Raises Refused, one sentence with
+    the cure, for what Athena refuses and for what would be answered otherwise here.
     """
     try:
         made, columns = Statements(_tables()).query(parse(sql), Scope({}))
@@ -85,7 +87,7 @@ def to_duckdb(sql: str) -> str:
         f"timezone('UTC', {n})" if t.name == "timestamptz" else n for n, (_, t) in zip(names, columns, strict=True)
     )
     listed = ", ".join(f"{n} AS {quoted(column)}" for n, (column, _) in zip(shown, columns, strict=True))
-    return f"SELECT {listed} FROM ({made}) AS result({', '.join(names)})"  # noqa: S608 - both are made here
+    return f"SELECT {listed} FROM ({made}) AS result({', '.join(names)})"
 
 
 def parse(sql: str) -> exp.Expr:
@@ -93,7 +95,12 @@ def parse(sql: str) -> exp.Expr:
     if len(sql) > _LONGEST:
         raise Refused(f"the query has {len(sql)} characters; {_LONGEST} is the most")
     try:
-        _check_tokens(sqlglot.tokenize(sql, read=_Athena))
+        tokens = sqlglot.tokenize(sql, read=_Athena)
+        if not tokens:
+            raise Refused("the text holds no query; write SELECT ...")
+        if tokens[0].text.upper() not in _BEGINS:
+            raise Refused(f"{tokens[0].text.upper()} is not supported; only queries are: SELECT, WITH, VALUES")
+        _check_tokens(tokens)
         statements = [s for s in sqlglot.parse(sql, read=_Athena) if s is not None]
     except SqlglotError as error:
         said = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).splitlines()[0]
@@ -103,15 +110,11 @@ def parse(sql: str) -> exp.Expr:
     if len(statements) != 1:
         raise Refused(f"the text holds {len(statements)} statements; give one")
     if not isinstance(statements[0], exp.Query | exp.Values):
-        raise Refused(f"{_first_word(sql)} is not supported; only queries are: SELECT, WITH, VALUES")
+        raise Refused("this is not supported; only queries are: SELECT, WITH, VALUES")
     return statements[0]
 
 
-def _first_word(sql: str) -> str:
-    tokens = sqlglot.tokenize(sql, read=_Athena)
-    return tokens[0].text.upper() if tokens else "nothing"
-
-
+_BEGINS = frozenset({"SELECT", "WITH", "VALUES", "("})
 _OPERATORS = {
     "==": "write =",
     "::": "write CAST(x AS type)",
@@ -132,6 +135,9 @@ _UNITS = frozenset({"YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"})
 def _check_tokens(tokens: list[Token]) -> None:
     """Raise Refused for what the parser would take as something else in silence."""
     for at, token in enumerate(tokens):
+        behind = tokens[at + 1] if at + 1 < len(tokens) and tokens[at + 1].start == token.end + 1 else None
+        if token.token_type == TokenType.NUMBER and behind is not None and re.match(r"\w", behind.text):
+            raise Refused(f"{token.text}{behind.text} is neither a number nor a name; write digits only")
         following = [t.text.upper() for t in tokens[at + 1 : at + 4]]
         if token.token_type not in {TokenType.STRING, TokenType.IDENTIFIER} and token.text in _OPERATORS:
             raise Refused(f"the operator {token.text} is none of Athena's here; {_OPERATORS[token.text]}")
@@ -151,7 +157,11 @@ def _check_tokens(tokens: list[Token]) -> None:
 @cache
 def _tables() -> dict[str, Columns]:
     """Columns of what can be read; the view's come from its own statement in Athena's dialect."""
-    events: Columns = [(c.name, TIMESTAMP if c.type == "timestamp" else VARCHAR) for c in (*COLUMNS, PARTITION)]
+    document = replace(VARCHAR, document=True)
+    events: Columns = [
+        (c.name, TIMESTAMP if c.type == "timestamp" else document if c.kind is Kind.JSON else VARCHAR)
+        for c in (*COLUMNS, PARTITION)
+    ]
     kinds = {"varchar": VARCHAR, "bigint": BIGINT}
     tables = {view.TABLE: events, LEDGER: [(name, kinds[kind]) for name, kind in LEDGER_COLUMNS.items()]}
     select = sqlglot.parse_one(view.athena(), read=_Athena).expression

@@ -1,5 +1,6 @@
 """Aggregates and window functions."""
 
+import re
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -7,7 +8,7 @@ from sqlglot import exp
 from runtime.local.dialect.calls import call_of
 from runtime.local.dialect.functions import AGGREGATE, WINDOW, Value, call
 from runtime.local.dialect.refusals import allowed
-from runtime.local.dialect.types import BIGINT, INTEGER, VARCHAR, Refused, array, coerces, map_of
+from runtime.local.dialect.types import BIGINT, INTEGER, VARCHAR, Refused, array, coerces, fail, map_of
 
 if TYPE_CHECKING:
     from runtime.local.dialect.expressions import Expressions
@@ -48,7 +49,7 @@ def aggregate(e: "Expressions", name: str, nodes: list[exp.Expr], after: str = "
         if len(nodes) != 1 or name not in {"count", "sum", "avg", "min", "max", "array_agg"}:
             raise Refused(f"{name}(DISTINCT ...) is not supported here; use count(DISTINCT x) of one value")
     args = [e.value(n) for n in nodes]
-    if name in _OWN or (name in {"max", "min", "max_by", "min_by"} and len(args) == AGGREGATE_ARITY[name] + 1):
+    if name in OWN or (name in {"max", "min", "max_by", "min_by"} and len(args) == AGGREGATE_ARITY[name] + 1):
         if after or distinct:
             raise Refused(f"{name} with FILTER or DISTINCT is not supported in this form; filter in a subquery")
         return _own(e, name, args, terms)
@@ -71,8 +72,12 @@ def aggregate(e: "Expressions", name: str, nodes: list[exp.Expr], after: str = "
     return Value(f"CAST({sql} AS BIGINT)" if name == "sum" and found.type == BIGINT else sql, found.type)
 
 
+_RANKING = frozenset({"row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "lag", "lead"})
 AGGREGATE_ARITY = {"max": 1, "min": 1, "max_by": 2, "min_by": 2}
-_OWN = {"listagg", "grouping", "approx_percentile", "map_agg"}
+OWN = frozenset({"listagg", "grouping", "approx_percentile", "approx_distinct", "map_agg"})
+# Up to so many values the estimates of Athena's engine are exact; above, no other engine gives the same ones.
+_EXACT_PERCENTILE = 50
+_EXACT_DISTINCT = 200
 
 
 def _own(e: "Expressions", name: str, args: list[Value], terms: list[exp.Expr]) -> Value:
@@ -90,12 +95,9 @@ def _own(e: "Expressions", name: str, args: list[Value], terms: list[exp.Expr]) 
         some = f" FILTER (WHERE {args[0].sql} IS NOT NULL)"
         return Value(f"map(list({args[0].sql}){some}, list({args[1].sql}){some})", map_of(args[0].type, args[1].type))
     if name == "approx_percentile":
-        if len(args) != 2 or not args[0].type.numeric or args[0].type.name == "decimal" or not args[1].type.numeric:
-            raise Refused(
-                "approx_percentile takes a number that is no decimal and a fraction such as 0.5; CAST to double"
-            )
-        to = BIGINT if args[0].type.integral else args[0].type
-        return Value(f"CAST(quantile_disc({args[0].sql}, {args[1].sql}) AS {to.duckdb()})", to)
+        return _percentile(args)
+    if name == "approx_distinct":
+        return _about_distinct(args)
     # The n largest: max(x, n), max_by(x, y, n).
     if not isinstance(args[-1].literal, int) or args[-1].literal < 1:
         raise Refused(f"{name} takes its number of values as digits, from 1 on")
@@ -103,6 +105,41 @@ def _own(e: "Expressions", name: str, args: list[Value], terms: list[exp.Expr]) 
     direction = "DESC" if name.startswith("max") else "ASC"
     found = f"list({args[0].sql} ORDER BY {key} {direction}) FILTER (WHERE {key} IS NOT NULL)"
     return Value(f"list_slice({found}, 1, {args[-1].literal})", array(args[0].type))
+
+
+def _percentile(args: list[Value]) -> Value:
+    if len(args) != 2 or not args[0].type.numeric or args[0].type.name == "decimal" or not args[1].type.numeric:
+        raise Refused("approx_percentile takes a number that is no decimal and a fraction such as 0.5; CAST to double")
+    to = BIGINT if args[0].type.integral else args[0].type
+    some = f"list({args[0].sql} ORDER BY {args[0].sql}) FILTER (WHERE {args[0].sql} IS NOT NULL)"
+    bad = fail(
+        f"approx_percentile of more than {_EXACT_PERCENTILE} values is an estimate that differs between engines;"
+        " rank the rows with row_number and take the one",
+        to,
+        partial=True,
+    )
+    count = f"count({args[0].sql})"
+    place = f"least({count}, CAST(floor(CAST({args[1].sql} AS DOUBLE) * {count}) AS BIGINT) + 1)"
+    found = f"CAST(list_extract({some}, {place}) AS {to.duckdb()})"
+    return Value(f"CASE WHEN {count} > {_EXACT_PERCENTILE} THEN {bad} ELSE {found} END", to)
+
+
+def _about_distinct(args: list[Value]) -> Value:
+    error = args[1].sql if len(args) == 2 else "0.023"
+    if len(args) not in {1, 2} or not re.fullmatch(
+        r"CAST\(0\.0(0[4-9]\d*|1\d*|2[0-3]?) AS DECIMAL\(\d+,\d+\)\)|0\.023", error
+    ):
+        raise Refused("approx_distinct takes a value and an error up to 0.023; write count(DISTINCT x)")
+    if args[0].type.of or args[0].type.name == "json":
+        raise Refused(f"approx_distinct of {args[0].type} is not supported; count a part of it")
+    count = f"count(DISTINCT {args[0].sql})"
+    bad = fail(
+        f"approx_distinct of more than {_EXACT_DISTINCT} values is an estimate that differs between engines;"
+        " write count(DISTINCT x)",
+        BIGINT,
+        partial=True,
+    )
+    return Value(f"CASE WHEN {count} > {_EXACT_DISTINCT} THEN {bad} ELSE {count} END", BIGINT)
 
 
 def window(e: "Expressions", node: exp.Window) -> Value:
@@ -128,10 +165,20 @@ def window(e: "Expressions", node: exp.Window) -> Value:
             raise Refused(
                 f"{name} does not take ({', '.join(str(a.type) for a in args)}); its form is {WINDOW[name][0][0]}"
             )
-    elif name in AGGREGATE and name not in {"array_agg", "histogram"}:
+    elif (
+        name in AGGREGATE
+        and name not in {"array_agg", "histogram"}
+        and len(nodes) == AGGREGATE_ARITY.get(name, len(nodes))
+    ):
         found = aggregate(e, name, nodes, after)
     else:
         raise Refused(f"{name} is no window function here; known are {', '.join((*WINDOW, *AGGREGATE))}")
+    if name in _RANKING and over.args.get("spec") is not None:
+        raise Refused(f"{name} takes no frame; leave ROWS or RANGE out")
+    if name in {"lag", "lead"}:
+        offset = args[1].literal if len(args) > 1 else 1
+        if over.args.get("order") is None or not isinstance(offset, int) or offset < 0:
+            raise Refused(f"{name} needs an ORDER BY in its OVER, and an offset in digits from 0 on")
     partition = ", ".join(e.value(n).sql for n in over.args.get("partition_by") or [])
     order = over.args.get("order")
     if order is not None:

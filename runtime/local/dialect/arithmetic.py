@@ -23,27 +23,32 @@ def arithmetic(a: Value, b: Value, operator: str) -> Value:
     both = common(a.type, b.type)
     if both is None or not (both.numeric or both == UNKNOWN):
         raise Refused(f"{operator} does not take {a.type} and {b.type}; CAST them to numbers")
-    if both == UNKNOWN:
-        return Value("NULL", UNKNOWN)
+    if UNKNOWN in {a.type, b.type}:
+        raise Refused(f"{operator} with a NULL without a type is not supported; write CAST(NULL AS bigint)")
     if both.name == "decimal":
         return _decimal_arithmetic(a, b, operator)
     x, y = coerced(a, both), coerced(b, both)
     if both == DOUBLE:
         if operator == "%":
             raise Refused("% of doubles is not supported; CAST to bigint")
+        if operator == "/":
+            nan = fail("0 / 0 of doubles gives NaN, which compares otherwise here; use nullif", both, partial=True)
+            return Value(f"CASE WHEN {y} = 0 AND {x} = 0 THEN {nan} ELSE {x} / {y} END", both)
         return Value(f"({x} {operator} {y})", both)
     if operator in {"/", "%"}:
         sign = "//" if operator == "/" else "%"
         if isinstance(b.literal, int) and b.literal:
             return Value(f"({x} {sign} {y})", both)
-        return Value(f"CASE WHEN {y} = 0 THEN {fail('Division by zero', both)} ELSE {x} {sign} {y} END", both)
+        return Value(f"CASE WHEN {y} = 0 THEN {_by_zero(x, both)} ELSE {x} {sign} {y} END", both)
     return Value(f"({x} {operator} {y})", both)
+
+
+def _by_zero(x: str, to: Type) -> str:
+    return f"CASE WHEN {x} IS NOT NULL THEN {fail('Division by zero', to)} END"
 
 
 def _decimal_arithmetic(a: Value, b: Value, operator: str) -> Value:
     s, t = as_decimal(a.type), as_decimal(b.type)
-    if "unknown" in {s.name, t.name}:
-        s, t = (t, t) if s.name == "unknown" else (s, s)
     x, y = coerced(a, s), coerced(b, t)
     if operator in {"+", "-"}:
         scale = max(s.s, t.s)
@@ -62,9 +67,7 @@ def _decimal_arithmetic(a: Value, b: Value, operator: str) -> Value:
         unscaled = f"CAST(CAST({sign} * ((2 * {n} + {d}) // (2 * {d})) AS VARCHAR) AS DECIMAL({38 - scale}, 0))"
         unit = f"CAST({text(f'{10.0**-scale:.{scale}f}')} AS DECIMAL({max(1, scale)}, {scale}))"
         scaled = f"{unscaled} * {unit}"
-        return Value(
-            f"CASE WHEN {y} = 0 THEN {fail('Division by zero', to)} ELSE CAST({scaled} AS {to.duckdb()}) END", to
-        )
+        return Value(f"CASE WHEN {y} = 0 THEN {_by_zero(x, to)} ELSE CAST({scaled} AS {to.duckdb()}) END", to)
     raise Refused(f"{operator} of {s} and {t} is not supported; CAST one side to double, or write 100e0 for 100.0")
 
 

@@ -1,23 +1,26 @@
 """Compiles one expression of Athena's dialect to DuckDB's text, bottom up, with its type."""
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from sqlglot import exp
 
 from runtime.local.dialect import (
-    documents,  # noqa: F401 - registers its functions
+    documents,
     lambdas,
     regular,  # noqa: F401 - registers its functions
     special,
     times,
 )
-from runtime.local.dialect.aggregates import aggregate, window
+from runtime.local.dialect.aggregates import OWN, aggregate, window
 from runtime.local.dialect.arithmetic import arithmetic
 from runtime.local.dialect.calls import call_of
-from runtime.local.dialect.casts import cast
+from runtime.local.dialect.casts import cast, try_cast
+from runtime.local.dialect.choices import choice, equal, mismatch, subscript
 from runtime.local.dialect.functions import AGGREGATE, ALIASES, SCALAR, WINDOW, Value, call, coerced
+from runtime.local.dialect.literals import interval, literal
+from runtime.local.dialect.names import Scope, dot, resolve
 from runtime.local.dialect.refusals import CURES, allowed, construct
 from runtime.local.dialect.special import SPECIAL
 from runtime.local.dialect.types import (
@@ -34,36 +37,11 @@ from runtime.local.dialect.types import (
     Type,
     array,
     common,
-    decimal,
-    fail,
     parsed,
-    quoted,
     row,
     text,
     timestamptz,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Relation:
-    """What FROM names: its alias and its columns in order. `hidden` columns are USING's second copies."""
-
-    alias: str
-    columns: tuple[tuple[str, Type], ...]
-    hidden: frozenset[str] = frozenset()
-
-
-@dataclass(slots=True)
-class Scope:
-    """What names mean: the relations of FROM, the lambda's parameters, the enclosing query, the CTEs."""
-
-    ctes: Mapping[str, Relation]
-    relations: list[Relation] = field(default_factory=list)
-    parent: "Scope | None" = None
-    params: dict[str, Type] = field(default_factory=dict)
-    outputs: dict[str, Value] = field(default_factory=dict)  # for ORDER BY: the select list by its names
-    windows: dict[str, exp.Window] = field(default_factory=dict)
-
 
 Subquery = Callable[[exp.Expr, Scope], tuple[str, list[tuple[str, Type]]]]
 
@@ -100,48 +78,14 @@ class Expressions:
         """Both sides as their common type. Raises Refused as Athena would."""
         both = common(a.type, b.type)
         if both is None or both.name in {"json", "map"}:
-            raise Refused(_mismatch(a.type, b.type, operator))
+            raise Refused(mismatch(a.type, b.type, operator))
         return coerced(a, both), coerced(b, both), both
 
     # --- names
 
     def name(self, parts: list[str]) -> Value:
         """A column, a lambda's parameter or a field inside one."""
-        if parts[0] in self.scope.params:
-            value = Value(quoted("v_" + parts[0]), self.scope.params[parts[0]])
-            rest = parts[1:]
-        else:
-            value, rest = self._column(parts)
-        for part in rest:
-            value = dot(value, part)
-        return value
-
-    def _column(self, parts: list[str]) -> tuple[Value, list[str]]:
-        if len(parts) == 1 and parts[0] in self.scope.outputs:
-            return self.scope.outputs[parts[0]], []
-        scope: Scope | None = self.scope
-        while scope is not None:
-            if len(parts) > 1:
-                for relation in scope.relations:
-                    if relation.alias == parts[0]:
-                        for name, kind in relation.columns:
-                            if name == parts[1]:
-                                return Value(f"{quoted(relation.alias)}.{quoted(name)}", kind), parts[2:]
-            found = [(r, kind) for r in scope.relations for n, kind in r.columns if n == parts[0] and n not in r.hidden]
-            if len(found) > 1:
-                raise Refused(f"the column {parts[0]} is in more than one table; write the table's alias before it")
-            if found:
-                relation, kind = found[0]
-                shared = any(parts[0] in r.hidden for r in scope.relations)
-                sql = quoted(parts[0]) if shared else f"{quoted(relation.alias)}.{quoted(parts[0])}"
-                return Value(sql, kind), parts[1:]
-            scope = scope.parent
-        known = sorted({n for r in self.scope.relations for n, _ in r.columns})
-        from difflib import get_close_matches
-
-        near = get_close_matches(parts[-1], known, 3, 0.6)
-        hint = f"did you mean {' or '.join(near)}?" if near else "see `trailsight columns` (an alias is not known here)"
-        raise Refused(f"there is no column {'.'.join(parts)}; {hint}")
+        return resolve(self.scope, parts)
 
     def column(self, node: exp.Column) -> Value:
         """`a`, `t.a` or `t.a.field`."""
@@ -169,50 +113,17 @@ class Expressions:
         """A lambda's parameter."""
         return self.name([node.name.lower()])
 
-    # --- literals
-
-    def literal(self, node: exp.Literal) -> Value:
-        """A string or a number: integer, bigint, decimal or double by its writing, as in Athena."""
-        said = node.name
-        if node.is_string:
-            return Value(text(said), VARCHAR, said)
-        if re.fullmatch(r"[0-9]+", said):
-            number = int(said)
-            if number >= 2**63:
-                raise Refused(f"the number {said} is above bigint; write it as {said}e0")
-            kind = INTEGER if number < 2**31 else BIGINT
-            return Value(f"CAST({number} AS BIGINT)" if kind == BIGINT else str(number), kind, number)
-        if match := re.fullmatch(r"([0-9]*)\.([0-9]*)", said):
-            whole, fraction = match[1].lstrip("0"), match[2]
-            to = decimal(max(1, len(whole) + len(fraction)), len(fraction))
-            if len(whole) + len(fraction) > 38:
-                raise Refused(f"the number {said} has more than 38 digits; shorten it")
-            return Value(f"CAST({whole or 0}.{fraction or 0} AS {to.duckdb()})", to)
-        if re.fullmatch(r"[0-9]*\.?[0-9]*[eE][+-]?[0-9]+", said):
-            return Value(f"CAST({text(said)} AS DOUBLE)", DOUBLE)
-        raise Refused(f"the number {said} is not written as Athena reads numbers; write digits")
-
-    def interval(self, node: exp.Interval) -> Value:
-        """`interval '1' day`."""
-        amount = node.this
-        sign = 1
-        if isinstance(amount, exp.Neg):
-            amount, sign = amount.this, -1
-        unit = node.args["unit"].name.lower() if isinstance(node.args.get("unit"), exp.Var) else ""
-        if unit not in {"second", "minute", "hour", "day", "month", "year"} or not (
-            isinstance(amount, exp.Literal) and re.fullmatch(r"[+-]?[0-9]{1,9}", amount.name)
-        ):
-            raise Refused("this interval is not supported; write interval '1' day, with one unit from second to year")
-        return Value(f"INTERVAL ({sign * int(amount.name)}) {unit.upper()}", INTERVAL, unit)
-
     # --- operators
 
     def comparison(self, node: exp.Binary) -> Value:
         """`=`, `<>`, `<`, `<=`, `>`, `>=`, IS [NOT] DISTINCT FROM."""
         operator = _COMPARE[type(node)]
         a, b, both = self.compared(self.value(node.this), self.value(node.expression), operator)
-        if both.of and operator not in {"=", "<>"}:
-            raise Refused(f"{operator} of {both} is not supported; compare its parts")
+        if both.of and "DISTINCT" not in operator:
+            if operator not in {"=", "<>"}:
+                raise Refused(f"{operator} of {both} is not supported; compare its parts")
+            same = equal(a, b, both)
+            return Value(f"(NOT {same})" if operator == "<>" else same, BOOLEAN)
         return Value(f"({a} {operator} {b})", BOOLEAN)
 
     def between(self, node: exp.Between) -> Value:
@@ -220,7 +131,9 @@ class Expressions:
         x, low, high = (self.value(n) for n in (node.this, node.args["low"], node.args["high"]))
         a, b, _ = self.compared(x, low, ">=")
         c, d, _ = self.compared(x, high, "<=")
-        return Value(f"({a} BETWEEN {b} AND {d})" if a == c else f"({a} >= {b} AND {c} <= {d})", BOOLEAN)
+        self.compared(low, high, "BETWEEN")
+        inside = f"({a} BETWEEN {b} AND {d})" if a == c else f"({a} >= {b} AND {c} <= {d})"
+        return Value(inside, BOOLEAN)
 
     def logical(self, node: exp.Connector) -> Value:
         """AND, OR."""
@@ -251,6 +164,13 @@ class Expressions:
         by = node.expression
         if not isinstance(node.this, exp.Like) or not by.is_string or len(by.name) != 1:
             raise Refused("ESCAPE takes one character in quotes, after LIKE; write LIKE '...' ESCAPE '\\'")
+        pattern = node.this.expression
+        if not pattern.is_string or by.name in re.sub(
+            re.escape(by.name) + "[%_" + re.escape(by.name) + "]", "", pattern.name
+        ):
+            raise Refused(
+                "LIKE with ESCAPE takes a pattern in quotes, the escape before %, _ or itself only; correct it"
+            )
         allowed(node.this)
         return self.like(node.this, f" ESCAPE {text(by.name)}")
 
@@ -263,14 +183,16 @@ class Expressions:
                 raise Refused(f"the subquery of IN gives {len(columns)} columns; SELECT one")
             a, _, both = self.compared(x, Value("NULL", columns[0][1]), "IN")
             if both.duckdb() != columns[0][1].duckdb():
-                raise Refused(_mismatch(x.type, columns[0][1], "IN"))
+                raise Refused(mismatch(x.type, columns[0][1], "IN"))
             return Value(f"({a} IN ({sql}))", BOOLEAN)
         items = [self.value(n) for n in node.expressions]
+        if x.type.of:
+            raise Refused(f"IN of {x.type} is not supported; compare its parts")
         wide = x.type
         for item in items:
             wider = common(wide, item.type)
             if wider is None or wider.name in {"json", "map"}:
-                raise Refused(_mismatch(x.type, item.type, "IN"))
+                raise Refused(mismatch(x.type, item.type, "IN"))
             wide = wider
         return Value(f"({coerced(x, wide)} IN ({', '.join(coerced(i, wide) for i in items)}))", BOOLEAN)
 
@@ -281,10 +203,14 @@ class Expressions:
 
     def minus(self, node: exp.Neg) -> Value:
         """-x."""
+        if isinstance(node.this, exp.Literal) and node.this.name in _LEAST:
+            kind = _LEAST[node.this.name]
+            return Value(f"CAST({text('-' + node.this.name)} AS {kind.duckdb()})", kind, -int(node.this.name))
         x = self.value(node.this)
         if not (x.type.numeric or x.type == INTERVAL):
             raise Refused(f"- takes a number, not {x.type}; CAST it")
-        return Value(f"(-{x.sql})", x.type, -x.literal if isinstance(x.literal, int) else x.literal)
+        minus = f"CAST(-{x.sql} AS {x.type.duckdb()})" if x.type.integral else f"(-{x.sql})"
+        return Value(minus, x.type, -x.literal if isinstance(x.literal, int) else x.literal)
 
     def concat(self, node: exp.DPipe) -> Value:
         """||."""
@@ -294,25 +220,7 @@ class Expressions:
         """`array[i]`, `map[key]`, `row[i]`: what is not there is an error."""
         if len(node.expressions) != 1 or isinstance(node.expressions[0], exp.Slice):
             raise Refused("a slice [a:b] is not supported; write slice(array, start, length)")
-        of, at = self.value(node.this), self.value(node.expressions[0])
-        if of.type.name == "row" and isinstance(at.literal, int) and 1 <= at.literal <= len(of.type.of):
-            return Value(f"struct_extract_at({of.sql}, {at.literal})", of.type.of[at.literal - 1])
-        if of.type.name == "array" and at.type.integral:
-            to = of.type.of[0]
-            bad = fail("an array's subscript is outside it; use element_at for null", to)
-            inside = f"{at.sql} BETWEEN 1 AND len({of.sql})"
-            return Value(
-                f"CASE WHEN {inside} THEN list_extract({of.sql}, {at.sql}) WHEN NOT ({inside}) THEN {bad} END", to
-            )
-        if of.type.name == "map" and common(of.type.of[0], at.type) == of.type.of[0]:
-            to = of.type.of[1]
-            key = coerced(at, of.type.of[0])
-            bad = fail("the map has no such key; use element_at for null", to)
-            found = f"map_contains({of.sql}, {key})"
-            return Value(f"CASE WHEN {found} THEN {of.sql}[{key}] WHEN NOT {found} THEN {bad} END", to)
-        raise Refused(
-            f"[] of {of.type} with {at.type} is not supported; subscript an array by a number or a map by its key"
-        )
+        return subscript(self.value(node.this), self.value(node.expressions[0]))
 
     # --- conditionals and the rest
 
@@ -335,12 +243,12 @@ class Expressions:
             values.append(self.value(branch.args["true"]))
         if node.args.get("default") is not None:
             values.append(self.value(node.args["default"]))
-        return _choice(whens, values, "CASE")
+        return choice(whens, values, "CASE")
 
     def if_(self, node: exp.If) -> Value:
         """The function if, of two or three arguments."""
         values = [self.value(n) for n in (node.args["true"], node.args.get("false")) if n is not None]
-        return _choice([self.of_type(node.this, BOOLEAN, "if")], values, "if")
+        return choice([self.of_type(node.this, BOOLEAN, "if")], values, "if")
 
     def cast(self, node: exp.Cast) -> Value:
         """CAST, TRY_CAST, and a typed literal such as `date '2026-01-31'`."""
@@ -351,8 +259,14 @@ class Expressions:
                 return times.literal_timestamp(node.this.name)
             if to not in (DATE, DOUBLE):
                 raise Refused(f"a literal of type {to} is not supported; write CAST('...' AS {to})")
-        value = cast(self.value(node.this), to)
-        return Value(f"TRY({value.sql})", to) if attempt else value
+        of = self.value(node.this)
+        if not attempt:
+            return cast(of, to)
+        if isinstance(node.this, exp.Column | exp.Literal):
+            return try_cast(of, to)
+        # Only the cast is tried, not what it is of.
+        attempted = try_cast(Value("t_", of.type), to)
+        return Value(f"list_transform([{of.sql}], lambda t_: {attempted.sql})[1]", to)
 
     def at_zone(self, node: exp.AtTimeZone) -> Value:
         """X AT TIME ZONE 'zone'."""
@@ -361,7 +275,7 @@ class Expressions:
         )
 
     def extract(self, node: exp.Extract) -> Value:
-        """extract(part FROM x)."""
+        """A part of a time, `extract(hour FROM x)`."""
         return times.part(node.name.lower(), self.value(node.expression))
 
     def array(self, node: exp.Array) -> Value:
@@ -400,7 +314,7 @@ class Expressions:
         """A call by its name in the tables."""
         name, nodes = call_of(node)
         name = ALIASES.get(name, name)
-        if name in AGGREGATE or name in {"listagg", "grouping", "approx_percentile", "map_agg"}:
+        if name in AGGREGATE or name in OWN:
             return aggregate(self, name, nodes)
         if name in WINDOW:
             raise Refused(f"{name} is a window function; write OVER (...) after it")
@@ -413,15 +327,21 @@ class Expressions:
             return Value(
                 f"row({', '.join(v.sql for v in values)})", row([None] * len(values), [v.type for v in values])
             )
-        if name == "now" and not nodes:
+        if name == "now":
+            if nodes:
+                raise Refused("now takes no argument; write now()")
             return self.now(exp.CurrentTimestamp())
-        if name == "mod" and len(nodes) == 2:
+        if name == "mod":
+            if len(nodes) != 2:
+                raise Refused("mod takes two numbers; write mod(a, b)")
             return arithmetic(self.value(nodes[0]), self.value(nodes[1]), "%")
         if name not in SCALAR and name not in SPECIAL:
             raise Refused(
                 f"the function {name} is not supported; {CURES.get(name, 'docs/sql.md lists those that are')}"
             )
         args = [self.value(n) for n in nodes]
+        if name in SCALAR and name not in {"concat_ws", "array_position", "array_remove", "contains", "repeat", "map"}:
+            special.typed(name, args)
         if name in SPECIAL and name not in SCALAR:
             return SPECIAL[name][1](args)
         found = call(name, SCALAR, args)
@@ -431,6 +351,15 @@ class Expressions:
                 f"{name} does not take ({', '.join(str(a.type) for a in args)}); its form is {forms}, CAST what differs"
             )
         return found
+
+    def json_object(self, node: exp.JSONObject) -> Value:
+        """The text of an object, `json_object('key': value)`."""
+        allowed(node)
+        keys = [pair.this for pair in node.expressions if isinstance(pair, exp.JSONKeyValue)]
+        if len(keys) != len(node.expressions) or not all(key.is_string for key in keys):
+            raise Refused("json_object takes its keys in quotes; write json_object('a': x, 'b': y)")
+        values = [self.value(pair.expression) for pair in node.expressions]
+        return documents.json_object([key.name for key in keys], values)
 
     def window(self, node: exp.Window) -> Value:
         """f(...) OVER (...)."""
@@ -444,41 +373,7 @@ class Expressions:
         return aggregate(self, name, nodes, f" FILTER (WHERE {self.of_type(node.expression.this, BOOLEAN, 'FILTER')})")
 
 
-def dot(value: Value, part: str) -> Value:
-    """A row's field."""
-    if value.type.name != "row" or part not in value.type.names:
-        known = ", ".join(n for n in value.type.names if n)
-        raise Refused(
-            f"{value.type.name} has no field {part}; " + (f"its fields are {known}" if known else "use a row")
-        )
-    return Value(f"struct_extract({value.sql}, {text(part)})", value.type.of[value.type.names.index(part)])
-
-
-def _choice(whens: list[str], values: list[Value], what: str) -> Value:
-    both: Type | None = UNKNOWN
-    for value in values:
-        both = both and common(both, value.type)
-    if both is None:
-        raise Refused(f"{what} does not mix {', '.join(str(v.type) for v in values)}; CAST them to one type")
-    texts = [coerced(v, both) for v in values]
-    branches = " ".join(f"WHEN {w} THEN {t}" for w, t in zip(whens, texts, strict=False))
-    last = f" ELSE {texts[-1]}" if len(texts) > len(whens) else ""
-    return Value(f"CASE {branches}{last} END", both)
-
-
-def _mismatch(a: Type, b: Type, operator: str) -> str:
-    kinds = {a.name, b.name}
-    if "varchar" in kinds and kinds & {"timestamp", "timestamptz"}:
-        cure = "write from_iso8601_timestamp('...') or timestamp '...' for the text"
-    elif kinds == {"varchar", "date"}:
-        cure = "write date '...' for the text, or date_format(d, '%Y-%m-%d') for the date"
-    elif "json" in kinds:
-        cure = "use json_extract_scalar or json_format"
-    else:
-        cure = "CAST one side"
-    return f"Athena does not compare {a} with {b} ({operator}); {cure}"
-
-
+_LEAST = {"2147483648": INTEGER, "9223372036854775808": BIGINT}
 _COMPARE: dict[type, str] = {
     exp.EQ: "=", exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">=",
     exp.NullSafeEQ: "IS NOT DISTINCT FROM", exp.NullSafeNEQ: "IS DISTINCT FROM",
@@ -489,10 +384,10 @@ _NODES: dict[type, Callable[..., Value]] = {
     exp.Column: Expressions.column,
     exp.Dot: Expressions.dot,
     exp.Identifier: Expressions.identifier,
-    exp.Literal: Expressions.literal,
+    exp.Literal: lambda _self, node: literal(node),
     exp.Null: lambda _self, _node: special.NULL,
     exp.Boolean: lambda _self, node: Value("TRUE" if node.this else "FALSE", BOOLEAN),
-    exp.Interval: Expressions.interval,
+    exp.Interval: lambda _self, node: interval(node),
     **dict.fromkeys(_COMPARE, Expressions.comparison),
     exp.Between: Expressions.between,
     exp.And: Expressions.logical,
@@ -519,6 +414,7 @@ _NODES: dict[type, Callable[..., Value]] = {
     exp.CurrentDate: Expressions.now,
     exp.CurrentTimestamp: Expressions.now,
     exp.Localtimestamp: Expressions.now,
+    exp.JSONObject: Expressions.json_object,
     exp.Anonymous: Expressions.function,
     exp.Substring: Expressions.function,
     exp.StrPosition: Expressions.function,

@@ -11,7 +11,6 @@ from functools import cache
 from runtime.local.dialect.types import (
     SCALARS,
     TIMESTAMP,
-    Refused,
     Type,
     array,
     coerces,
@@ -41,15 +40,24 @@ _SUBSTRING_LENGTH = (
     "CASE WHEN {0} IS NOT NULL AND {1} IS NOT NULL AND {2} IS NOT NULL"
     " AND ({1} = 0 OR {2} <= 0 OR abs({1}) > length({0})) THEN '' ELSE substring({0}, {1}, {2}) END"
 )
-_JSON_LENGTH = (
-    "CASE WHEN CASE WHEN json_valid({0}) THEN json_type({0}) END = 'ARRAY'"
-    " THEN CAST(json_array_length({0}) AS BIGINT) END"
-)
+
+# To DuckDB a NaN equals itself and is above all numbers: none is made.
+_NAN = "{only:this gives NaN, which compares otherwise here; filter such rows}"
 
 SCALAR: dict[str, list[tuple[str, str]]] = {
     # text
     "lower": [("varchar -> varchar", "lower({0})")],
-    "upper": [("varchar -> varchar", "upper({0})")],
+    # Java keeps the sharp s, which DuckDB makes a capital one.
+    "upper": [
+        (
+            "varchar -> varchar",
+            (
+                "CASE WHEN contains({0}, 'ß')"
+                " THEN array_to_string(list_transform(string_split({0}, 'ß'), lambda e_: upper(e_)), 'ß')"
+                " ELSE upper({0}) END"
+            ),
+        )
+    ],
     "length": [("varchar -> bigint", "length({0})")],
     "reverse": [
         ("varchar -> varchar", "array_to_string(list_reverse(regexp_extract_all({0}, '(?s).')), '')"),
@@ -68,34 +76,27 @@ SCALAR: dict[str, list[tuple[str, str]]] = {
     "to_utf8": [("varchar -> varbinary", "encode({0})")],
     "from_utf8": [("varbinary -> varchar", "decode({0})")],
     "to_hex": [("varbinary -> varchar", "hex({0})")],
-    "from_hex": [("varchar -> varbinary", "unhex({0})")],
+    "from_hex": [
+        (
+            "varchar -> varbinary",
+            (
+                "CASE WHEN length({0}) % 2 = 0 THEN unhex({0})"
+                " WHEN {0} IS NOT NULL THEN {fail:from_hex of an odd length} END"
+            ),
+        )
+    ],
     "to_base64": [("varbinary -> varchar", "base64({0})")],
     "from_base64": [("varchar -> varbinary", "from_base64({0})")],
     "md5": [("varbinary -> varbinary", "unhex(md5({0}))")],
     "sha256": [("varbinary -> varbinary", "unhex(sha256({0}))")],
-    # JSON
-    "json_array_length": [("json -> bigint", _JSON_LENGTH), ("varchar -> bigint", _JSON_LENGTH)],
-    "json_format": [("json -> varchar", "CAST({0} AS VARCHAR)")],
-    "is_json_scalar": [
-        ("json -> boolean", "json_type({0}) NOT IN ('OBJECT', 'ARRAY')"),
-        ("varchar -> boolean", "json_type({0}) NOT IN ('OBJECT', 'ARRAY')"),
-    ],
     # numbers
-    "abs": [
-        ("integer -> integer", "abs({0})"),
-        ("bigint -> bigint", "abs({0})"),
-        ("double -> double", "abs({0})"),
+    "power": [
+        ("double, double -> double", f"CASE WHEN isnan(pow({{0}}, {{1}})) THEN {_NAN} ELSE pow({{0}}, {{1}}) END")
     ],
-    "sign": [
-        ("integer -> integer", "CAST(sign({0}) AS INTEGER)"),
-        ("bigint -> bigint", "CAST(sign({0}) AS BIGINT)"),
-        ("double -> double", "CAST(sign({0}) AS DOUBLE)"),
-    ],
-    "power": [("double, double -> double", "pow({0}, {1})")],
-    "sqrt": [("double -> double", "sqrt({0})")],
-    "ln": [("double -> double", "ln({0})")],
-    "log10": [("double -> double", "log10({0})")],
-    "log2": [("double -> double", "log2({0})")],
+    "sqrt": [("double -> double", f"CASE WHEN {{0}} < 0 THEN {_NAN} ELSE sqrt({{0}}) END")],
+    "ln": [("double -> double", f"CASE WHEN {{0}} < 0 THEN {_NAN} ELSE ln({{0}}) END")],
+    "log10": [("double -> double", f"CASE WHEN {{0}} < 0 THEN {_NAN} ELSE log10({{0}}) END")],
+    "log2": [("double -> double", f"CASE WHEN {{0}} < 0 THEN {_NAN} ELSE (ln({{0}}) / ln(2e0)) END")],
     "exp": [("double -> double", "exp({0})")],
     "bitwise_and": [("bigint, bigint -> bigint", "({0} & {1})")],
     "bitwise_or": [("bigint, bigint -> bigint", "({0} | {1})")],
@@ -111,7 +112,7 @@ SCALAR: dict[str, list[tuple[str, str]]] = {
             "varchar -> date",
             (
                 "CASE WHEN {0} IS NULL OR regexp_matches({0}, '^\\d{{4}}-\\d{{2}}-\\d{{2}}$')"
-                " THEN CAST({0} AS DATE) ELSE {fail:not a date of the form YYYY-MM-DD} END"
+                " THEN CAST({0} AS DATE) ELSE {only:from_iso8601_date of a text that is not of the form YYYY-MM-DD} END"
             ),
         )
     ],
@@ -136,7 +137,10 @@ SCALAR: dict[str, list[tuple[str, str]]] = {
         )
     ],
     "array_join": [
-        ("array(varchar), varchar -> varchar", "array_to_string({0}, {1})"),
+        (
+            "array(varchar), varchar -> varchar",
+            "CASE WHEN {0} IS NOT NULL AND {1} IS NOT NULL THEN coalesce(array_to_string({0}, {1}), '') END",
+        ),
         (
             "array(varchar), varchar, varchar -> varchar",
             "array_to_string(list_transform({0}, lambda e_: coalesce(e_, {2})), {1})",
@@ -147,13 +151,44 @@ SCALAR: dict[str, list[tuple[str, str]]] = {
     "array_except": [
         (
             "array(T), array(T) -> array(T)",
-            "list_filter({0}, lambda e_, i_: i_ = list_position({0}, e_) AND list_position({1}, e_) IS NULL)",
+            (
+                "CASE WHEN len({1}) = 0 THEN {0} WHEN len({1}) > 0 THEN"
+                " list_filter({0}, lambda e_, i_: i_ = list_position({0}, e_) AND list_position({1}, e_) IS NULL) END"
+            ),
+        )
+    ],
+    "array_intersect": [
+        (
+            "array(T), array(T) -> array(T)",
+            (
+                "CASE WHEN len({0}) < len({1})"
+                " THEN list_filter({1}, lambda e_, i_:"
+                " i_ = list_position({1}, e_) AND list_position({0}, e_) IS NOT NULL)"
+                " WHEN len({0}) >= len({1})"
+                " THEN list_filter({0}, lambda e_, i_:"
+                " i_ = list_position({0}, e_) AND list_position({1}, e_) IS NOT NULL)"
+                " END"
+            ),
+        )
+    ],
+    "array_union": [
+        (
+            "array(T), array(T) -> array(T)",
+            "list_filter({0} || {1}, lambda e_, i_: i_ = list_position({0} || {1}, e_))",
         )
     ],
     "array_max": [("array(T) -> T", "CASE WHEN len({0}) = list_count({0}) THEN list_max({0}) END")],
     "array_min": [("array(T) -> T", "CASE WHEN len({0}) = list_count({0}) THEN list_min({0}) END")],
     "flatten": [("array(array(T)) -> array(T)", "flatten({0})")],
-    "repeat": [("T, bigint -> array(T)", "list_transform(range({1}), lambda e_: {0})")],
+    "repeat": [
+        (
+            "T, bigint -> array(T)",
+            (
+                "CASE WHEN {1} < 0 OR {1} > 10000 THEN {fail:repeat takes a count from 0 to 10000}"
+                " WHEN {1} >= 0 THEN list_transform(range({1}), lambda e_: {0}) END"
+            ),
+        )
+    ],
     "array_remove": [
         (
             "array(T), T -> array(T)",
@@ -167,7 +202,7 @@ SCALAR: dict[str, list[tuple[str, str]]] = {
 
 AGGREGATE: dict[str, list[tuple[str, str]]] = {
     "count": [("T -> bigint", "count({0})")],
-    "count_if": [("boolean -> bigint", "CAST(count_if({0}) AS BIGINT)")],
+    "count_if": [("boolean -> bigint", "count(CASE WHEN {0} THEN 1 END)")],
     "sum": [
         ("bigint -> bigint", "sum({0})"),
         ("double -> double", "sum({0})"),
@@ -219,11 +254,19 @@ ALIASES = {"substring": "substr", "pow": "power", "ceiling": "ceil"}
 
 def coerced(value: Value, to: Type) -> str:
     """The value's text as DuckDB's type for `to`, which it coerces to."""
-    if value.type.name == to.name and (to.name != "decimal" or value.type == to):
+    if value.type == to or (value.type.name == to.name and not to.of and to.name != "decimal"):
+        return value.sql
+    if value.type.name == to.name and to.name in {"array", "map", "row"} and _held_alike(value.type, to):
         return value.sql
     if value.type.name == "timestamp" and to.name == "timestamptz":
         return value.sql  # both are held as the UTC timestamp
     return f"CAST({value.sql} AS {to.duckdb()})"
+
+
+def _held_alike(a: Type, b: Type) -> bool:
+    if a.of and len(a.of) == len(b.of):
+        return a.name == b.name and all(_held_alike(x, y) for x, y in zip(a.of, b.of, strict=True))
+    return a.name == b.name and (a.name != "decimal" or a == b)
 
 
 def call(name: str, table: dict[str, list[tuple[str, str]]], args: list[Value]) -> Value | None:
@@ -249,14 +292,11 @@ def _fill(template: str, texts: list[str], to: Type) -> str:
             return match[0][0]
         if what == "all":
             return ", ".join(texts)
-        return fail(what[5:], to) if what.startswith("fail:") else texts[int(what)]
+        if what.startswith(("fail:", "only:")):
+            return fail(what[5:], to, partial=what.startswith("only:"))
+        return texts[int(what)]
 
     return re.sub(r"\{\{|\}\}|\{([^{}]+)\}", part, template)
-
-
-def signatures() -> dict[str, list[str]]:
-    """Every function of the tables with its signatures."""
-    return {name: [s for s, _ in rows] for table in (SCALAR, AGGREGATE, WINDOW) for name, rows in table.items()}
 
 
 _tree = tuple[str, tuple["_tree", ...]]
@@ -325,6 +365,3 @@ def _type(tree: _tree, generics: dict[str, Type]) -> Type:
     if name in {"timestamp", "timestamptz"}:
         return TIMESTAMP if name == "timestamp" else timestamptz("UTC")
     return SCALARS[name]
-
-
-__all__ = ["AGGREGATE", "ALIASES", "SCALAR", "WINDOW", "Refused", "Value", "call", "coerced", "signatures"]

@@ -94,7 +94,8 @@ def _map_filter(e: "Expressions", nodes: list[exp.Expr]) -> Value:
     if body.type != BOOLEAN:
         raise Refused(f"the lambda of map_filter gives {body.type}, not boolean; compare in it")
     key, value = params.split(", ")
-    inner = f"list_filter(map_entries({of.sql}), lambda m_: list_transform([m_.key], lambda {key}: list_transform([m_.value], lambda {value}: {body.sql})[1])[1])"
+    test = f"list_transform([m_.key], lambda {key}: list_transform([m_.value], lambda {value}: {body.sql})[1])[1]"
+    inner = f"list_filter(map_entries({of.sql}), lambda m_: {test})"
     return Value(f"map_from_entries({inner})", of.type)
 
 

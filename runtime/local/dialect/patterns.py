@@ -108,7 +108,7 @@ _STEP = re.compile(r'\.([A-Za-z0-9_]+)|\["([^"\\*]+)"\]|\[(\d+)\]')
 
 
 def path_keys(text: str) -> list[str | int]:
-    """Keys and list positions of Athena's JSON path. Raises Refused for what Athena refuses, and for quotes in a key."""
+    """Keys and list positions of Athena's JSON path. Raises Refused for what Athena refuses and for quotes in a key."""
     if not text.startswith("$"):
         raise Refused(f"the JSON path {text!r} does not begin with $; write $.key")
     keys: list[str | int] = []
@@ -123,6 +123,6 @@ def path_keys(text: str) -> list[str | int]:
     return keys
 
 
-def json_path(text: str) -> str:
-    """Athena's JSON path as DuckDB's. Raises Refused as `path_keys`."""
-    return "$" + "".join(f"[{key}]" if isinstance(key, int) else f'."{key}"' for key in path_keys(text))
+def json_path(keys: list[str | int]) -> str:
+    """Those keys as DuckDB's path."""
+    return "$" + "".join(f"[{key}]" if isinstance(key, int) else f'."{key}"' for key in keys)

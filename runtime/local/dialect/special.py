@@ -6,12 +6,14 @@ from runtime.local.dialect.functions import Value, coerced
 from runtime.local.dialect.types import (
     BIGINT,
     BOOLEAN,
+    DATE,
     INTEGER,
     UNKNOWN,
     VARCHAR,
     Refused,
     Type,
     array,
+    as_decimal,
     coerces,
     common,
     decimal,
@@ -19,6 +21,7 @@ from runtime.local.dialect.types import (
     map_of,
     row,
     text,
+    tried,
 )
 
 Handler = Callable[[list[Value]], Value]
@@ -40,10 +43,20 @@ def want(args: list[Value], name: str, *types: Type | None, optional: int = 0) -
     """The arguments' texts coerced to `types` (None: any). Raises Refused."""
     if not len(types) - optional <= len(args) <= len(types):
         raise Refused(f"{name} takes {len(types)} arguments, not {len(args)}; its form is {SPECIAL[name][0]}")
+    typed(name, args)
     for arg, to in zip(args, types, strict=False):
         if to is not None and not coerces(arg.type, to):
             raise Refused(f"{name} does not take {arg.type} where {to} is meant; its form is {SPECIAL[name][0]}")
     return [a.sql if to is None else coerced(a, to) for a, to in zip(args, types, strict=False)]
+
+
+_ANY_NULL = frozenset({"try", "nullif", "element_at", "sequence", "arrays_overlap"})
+
+
+def typed(name: str, args: list[Value]) -> None:
+    """Raise Refused for a NULL without a type: with it Athena often cannot choose the function."""
+    if name not in _ANY_NULL and any(arg.type == UNKNOWN for arg in args):
+        raise Refused(f"{name} of a NULL without a type is not supported; write CAST(NULL AS varchar), or its like")
 
 
 def literal(arg: Value, name: str, what: str) -> str:
@@ -77,6 +90,8 @@ def _concat(args: list[Value]) -> Value:
     both: Type | None = args[0].type
     for arg in args[1:]:
         both = both and common(both, arg.type)
+    if both is not None and (both == UNKNOWN or (both.name == "array" and any(a.type != both for a in args))):
+        raise Refused("concat and || of a NULL or an array without a type is not supported; CAST it")
     if both is None or both.name not in {"varchar", "array", "unknown", "varbinary"}:
         kinds = ", ".join(str(a.type) for a in args)
         raise Refused(f"concat and || do not join {kinds}; CAST each to varchar")
@@ -112,9 +127,8 @@ def _split(args: list[Value]) -> Value:
         if n < 1:
             raise Refused("split needs a limit of 1 or more; leave it out for all parts")
         rest = f"array_to_string(list_slice({parts}, {n}, len({parts})), {d})"
-        parts = (
-            f"CASE WHEN len({parts}) <= {n} THEN {parts} ELSE list_append(list_slice({parts}, 1, {n - 1}), {rest}) END"
-        )
+        head = f"list_append(list_slice({parts}, 1, {n - 1}), {rest})"
+        parts = f"CASE WHEN len({parts}) <= {n} THEN {parts} WHEN len({parts}) > {n} THEN {head} END"
     return Value(parts, array(VARCHAR))
 
 
@@ -135,8 +149,10 @@ def _split_to_map(args: list[Value]) -> Value:
     nonempty(args[2], "split_to_map", "key-value delimiter")
     bad = fail("split_to_map: an entry has not exactly one key-value delimiter", VARCHAR)
     entry = f"string_split(e_, {k})"
+    whole = f"CASE WHEN ends_with({s}, {d}) THEN left({s}, -length({d})) ELSE {s} END"
+    entries = f"CASE WHEN {s} <> '' THEN string_split({whole}, {d}) WHEN {s} IS NOT NULL THEN [] END"
     pairs = (
-        f"list_transform(string_split({s}, {d}), lambda e_: struct_pack(k := {entry}[1],"
+        f"list_transform({entries}, lambda e_: struct_pack(k := {entry}[1],"
         f" v := CASE WHEN len({entry}) = 2 THEN {entry}[2] ELSE {bad} END))"
     )
     return Value(f"map_from_entries({pairs})", map_of(VARCHAR, VARCHAR))
@@ -189,7 +205,7 @@ def _nullif(args: list[Value]) -> Value:
 @special("try", "any expression")
 def _try(args: list[Value]) -> Value:
     (x,) = want(args, "try", None)
-    return Value(f"TRY({x})", args[0].type)
+    return Value(tried(x, "try"), args[0].type)
 
 
 def _whole(name: str, digits: Callable[[Type], Type], duckdb: str) -> Handler:
@@ -210,7 +226,32 @@ def _whole(name: str, digits: Callable[[Type], Type], duckdb: str) -> Handler:
 
 special("ceil", "number")(_whole("ceil", lambda t: decimal(t.p - t.s + min(t.s, 1), 0), "ceil"))
 special("floor", "number")(_whole("floor", lambda t: decimal(t.p - t.s + min(t.s, 1), 0), "floor"))
-special("truncate", "number")(_whole("truncate", lambda t: decimal(max(1, t.p - t.s), 0), "trunc"))
+_truncate_fraction = _whole("truncate", lambda t: decimal(max(1, t.p - t.s), 0), "trunc")
+
+
+@special("truncate", "number")
+def _truncate(args: list[Value]) -> Value:
+    if args and args[0].type.integral:
+        to = as_decimal(args[0].type)
+        return Value(f"CAST({args[0].sql} AS {to.duckdb()})", to)
+    return _truncate_fraction(args)
+
+
+def _kept(name: str, of_decimal: Type | None) -> Handler:
+    def handler(args: list[Value]) -> Value:
+        (x,) = want(args, name, None)
+        t = args[0].type
+        if not t.numeric:
+            raise Refused(f"{name} takes a number, not {t}; CAST it")
+        to = of_decimal if of_decimal is not None and t.name == "decimal" else t
+        made = f"CAST({name}({x}) AS {to.duckdb()})"
+        return Value(made, to)
+
+    return handler
+
+
+special("abs", "number")(_kept("abs", None))
+special("sign", "number")(_kept("sign", decimal(1, 0)))
 _round_whole = _whole("round", lambda t: decimal(t.p - t.s + min(t.s, 1), 0), "round")
 
 
@@ -248,7 +289,8 @@ def _element_at(args: list[Value]) -> Value:
         )
     sql = f"list_extract({of.sql}, {at.sql})"
     if at.literal is None:
-        sql = f"CASE WHEN {at.sql} <> 0 THEN {sql} WHEN {at.sql} = 0 THEN {fail('element_at counts from 1', of.type.of[0])} END"
+        bad = fail("element_at counts from 1", of.type.of[0])
+        sql = f"CASE WHEN {at.sql} <> 0 THEN {sql} WHEN {at.sql} = 0 THEN {bad} END"
     elif at.literal == 0:
         raise Refused("element_at counts from 1; give it an index other than 0")
     return Value(sql, of.type.of[0])
@@ -271,9 +313,15 @@ def _arrays_overlap(args: list[Value]) -> Value:
     a, b = args[0].sql, args[1].sql
     nulls = f"len({a}) + len({b}) > list_count({a}) + list_count({b}) AND len({a}) > 0 AND len({b}) > 0"
     return Value(
-        f"CASE WHEN list_has_any({a}, {b}) THEN TRUE WHEN {nulls} THEN NULL WHEN len({a}) + len({b}) >= 0 THEN FALSE END",
+        f"CASE WHEN list_has_any({a}, {b}) THEN TRUE WHEN {nulls} THEN NULL"
+        f" WHEN len({a}) + len({b}) >= 0 THEN FALSE END",
         BOOLEAN,
     )
+
+
+def _sized(sql: str, steps: str, to: Type) -> Value:
+    bad = fail("sequence of more than 10000 entries", to)
+    return Value(f"CASE WHEN {steps} > {9999 if 'len(' not in steps else 10000} THEN {bad} ELSE {sql} END", to)
 
 
 @special("sequence", "bigint, bigint [, literal step] or date/timestamp, the same, interval")
@@ -283,22 +331,24 @@ def _sequence(args: list[Value]) -> Value:
     a, b = (coerced(x, both) for x in args[:2])
     if both.integral:
         if len(args) == 2:
-            return Value(
-                f"CASE WHEN {a} <= {b} THEN generate_series({a}, {b}) ELSE generate_series({a}, {b}, -1) END",
-                array(BIGINT),
-            )
+            made = f"CASE WHEN {a} <= {b} THEN generate_series({a}, {b}) ELSE generate_series({a}, {b}, -1) END"
+            return _sized(made, f"abs({b} - {a})", array(BIGINT))
         step = number(args[2], "sequence", "step")
         if step < 1:
             raise Refused("sequence takes a positive step; turn it with reverse")
         bad = fail("sequence stop must be at or after its start", array(BIGINT))
-        return Value(
-            f"CASE WHEN {a} <= {b} THEN generate_series({a}, {b}, {step}) WHEN {a} > {b} THEN {bad} END", array(BIGINT)
-        )
+        made = f"CASE WHEN {a} <= {b} THEN generate_series({a}, {b}, {step}) WHEN {a} > {b} THEN {bad} END"
+        return _sized(made, f"({b} - {a}) // {step}", array(BIGINT))
     if both.name in {"date", "timestamp"} and (len(args) == 3 or both.name == "date"):
         if len(args) == 3 and args[2].type.name != "interval":
             raise Refused(f"sequence of {both} takes an interval as its step; write interval '1' day")
+        if len(args) == 3 and (args[2].literal in {"month", "year"} or (both == DATE and args[2].literal != "day")):
+            raise Refused(f"sequence of {both} by {args[2].literal}s is not supported; step by days")
         step_sql = args[2].sql if len(args) == 3 else "INTERVAL 1 DAY"
-        return Value(f"CAST(generate_series({a}, {b}, {step_sql}) AS {both.duckdb()}[])", array(both))
+        bad = fail("sequence that goes back in time; turn a rising one with reverse", array(both), partial=True)
+        made = f"CAST(generate_series({a}, {b}, {step_sql}) AS {both.duckdb()}[])"
+        made = f"CASE WHEN {a} <= {b} THEN {made} WHEN {a} > {b} THEN {bad} END"
+        return _sized(made, f"len({made})", array(both))
     raise Refused(f"sequence of {both} is not supported; give it whole numbers, or times and an interval")
 
 

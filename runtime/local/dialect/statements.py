@@ -1,21 +1,16 @@
-"""Compiles a whole query: SELECT, WITH, set operations, FROM with joins and UNNEST."""
+"""Compiles a whole query: SELECT, WITH, VALUES, set operations."""
 
 from collections.abc import Mapping
 
 from sqlglot import exp
 
 from runtime.local.dialect.aggregates import order_by
-from runtime.local.dialect.expressions import Expressions, Relation, Scope
+from runtime.local.dialect.expressions import Expressions
 from runtime.local.dialect.functions import Value, coerced
+from runtime.local.dialect.names import Relation, Scope
 from runtime.local.dialect.refusals import allowed, construct
-from runtime.local.dialect.types import BIGINT, BOOLEAN, UNKNOWN, Refused, Type, common, quoted
-
-Columns = list[tuple[str, Type]]
-_SCHEMAS = (
-    {"db": "", "catalog": ""},
-    {"db": "cloudtrail", "catalog": ""},
-    {"db": "cloudtrail", "catalog": "awsdatacatalog"},
-)
+from runtime.local.dialect.sources import Columns, Sources, renamed
+from runtime.local.dialect.types import BOOLEAN, UNKNOWN, Refused, Type, common, quoted
 
 
 class Statements:
@@ -23,6 +18,7 @@ class Statements:
 
     def __init__(self, tables: Mapping[str, Columns]) -> None:
         self._tables = tables
+        self._sources = Sources(tables, self.query)
 
     def query(self, node: exp.Expr, outer: Scope) -> tuple[str, Columns]:
         """(DuckDB's text, output columns) of a query in an enclosing scope. Raises Refused."""
@@ -57,7 +53,7 @@ class Statements:
                 raise Refused(f"WITH {name} hides the table of that name; name it otherwise")
             names = [c.name.lower() for c in cte.args["alias"].args.get("columns") or []]
             body, columns = self._cte(cte.this, name, names, scope, recursive=bool(with_.args.get("recursive")))
-            columns = _renamed(columns, names, f"WITH {name}")
+            columns = [(c.lower(), t) for c, t in renamed(columns, names, f"WITH {name}")]
             assert isinstance(scope.ctes, dict)
             scope.ctes[name] = Relation(name, tuple(columns))
             texts.append(f"{quoted(name)}({', '.join(quoted(c) for c, _ in columns)}) AS ({body})")
@@ -73,8 +69,10 @@ class Statements:
             raise Refused(
                 f"WITH RECURSIVE {name} needs its columns and a UNION ALL; write {name} (a, b) AS (... UNION ALL ...)"
             )
+        if body.args.get("distinct"):
+            raise Refused(f"WITH RECURSIVE {name} by UNION is not supported; write UNION ALL")
         _, anchor = self.query(body.this, scope)
-        columns = _renamed(anchor, names, f"WITH {name}")
+        columns = renamed(anchor, names, f"WITH {name}")
         inside = Scope({**scope.ctes, name: Relation(name, tuple(columns))}, [], scope.parent)
         sql, result = self.query(body, inside)
         if any(common(a, b) != a for (_, a), (_, b) in zip(anchor, result, strict=True)):
@@ -88,7 +86,7 @@ class Statements:
         for named in node.args.get("windows") or []:
             scope.windows[named.name.lower()] = named
         e = Expressions(scope, self.query)
-        source = self._from(node, e)
+        source = self._sources.of(node, e)
         where = node.args.get("where")
         condition = f" WHERE {e.of_type(where.this, BOOLEAN, 'WHERE')}" if where is not None else ""
         items = self._items(node, e)
@@ -99,6 +97,8 @@ class Statements:
         if having is not None:
             grouping += f" HAVING {e.of_type(having.this, BOOLEAN, 'HAVING')}"
         distinct = node.args.get("distinct")
+        if distinct is not None:
+            allowed(distinct)
         if distinct is not None and distinct.expressions:
             raise Refused("DISTINCT ON is not supported; write DISTINCT, or max_by with GROUP BY")
         listed = ", ".join(f"{value.sql} AS {quoted(name)}" for name, value in items)
@@ -120,22 +120,25 @@ class Statements:
             expression = item.this if isinstance(item, exp.Alias) else item
             if isinstance(item, exp.Alias):
                 name = item.alias
-            elif isinstance(expression, exp.Column | exp.Dot):
+            elif isinstance(expression, exp.Column) or _is_path(expression):
                 name = expression.name if isinstance(expression, exp.Column) else expression.expression.name
             else:
                 name = f"_col{len(items)}"
             value = e.value(expression)
             if value.type.name == "interval":
                 raise Refused("an interval in the result is not supported; write date_diff('second', a, b)")
-            items.append(
-                (name.lower() if isinstance(item, exp.Alias) and not item.args["alias"].quoted else name, value)
-            )
+            items.append((name, value))
         return items
 
     def _star(self, e: Expressions, table: str | None) -> list[tuple[str, Value]]:
         found = [r for r in e.scope.relations if table in {None, r.alias}]
         if not found:
             raise Refused(f"there is no table {table or ''} to take * from; name one in FROM")
+        for relation in found:
+            names = [n for n, _ in relation.columns]
+            for name in names:
+                if names.count(name) > 1:
+                    raise Refused(f"{relation.alias} has two columns {name}, which * does not tell apart; rename one")
         return [
             (name, e.name([name] if any(name in r.hidden for r in e.scope.relations) else [relation.alias, name]))
             for relation in found
@@ -203,137 +206,6 @@ class Statements:
             e.scope.outputs.clear()
         return f" ORDER BY {', '.join(texts)}"
 
-    # --- FROM
-
-    def _from(self, node: exp.Select, e: Expressions) -> str:
-        source = node.args.get("from_")
-        joins = node.args.get("joins") or []
-        if source is None:
-            return ""
-        sql = f" FROM {self._relation(source.this, e)}"
-        for join in joins:
-            sql += self._join(join, e)
-        aliases = [r.alias for r in e.scope.relations]
-        for alias in aliases:
-            if aliases.count(alias) > 1:
-                raise Refused(f"two tables of FROM are called {alias}; give one an alias")
-        return sql
-
-    def _join(self, join: exp.Join, e: Expressions) -> str:
-        allowed(join)
-        side, kind = (join.args.get("side") or "").upper(), (join.args.get("kind") or "").upper()
-        if side not in {"", "LEFT", "RIGHT", "FULL"} or kind not in {"", "INNER", "OUTER", "CROSS"}:
-            raise Refused(f"{side} {kind} JOIN is not supported; write JOIN, LEFT, RIGHT, FULL or CROSS JOIN".lstrip())
-        on, using = join.args.get("on"), join.args.get("using")
-        before = len(e.scope.relations)
-        nested = join.this.args.get("joins") if isinstance(join.this, exp.Table | exp.Subquery) else None
-        if nested:
-            raise Refused("a join in parentheses is not supported; put it in WITH")
-        relation = self._relation(join.this, e)
-        word = f"{side} JOIN" if side else "CROSS JOIN" if on is None and not using else "JOIN"
-        if using:
-            return f" {word} {relation} USING ({self._using(using, e, before, side)})"
-        if on is not None:
-            if isinstance(join.this, exp.Unnest) and not (isinstance(on, exp.Boolean) and on.this):
-                raise Refused("a join with UNNEST takes ON true only; put the condition into WHERE")
-            return f" {word} {relation} ON {e.of_type(on, BOOLEAN, 'ON')}"
-        if side:
-            raise Refused(f"{side} JOIN needs a condition; write ON ...")
-        return f" {word} {relation}"
-
-    def _using(self, using: list[exp.Expr], e: Expressions, before: int, side: str) -> str:
-        if before != 1 or side in {"RIGHT", "FULL"}:
-            raise Refused("USING is for the first two tables of a JOIN or LEFT JOIN; write ON a.x = b.x")
-        left, right = e.scope.relations[0], e.scope.relations[-1]
-        names = [u.name.lower() for u in using]
-        for name in names:
-            a, b = (dict(r.columns).get(name) for r in (left, right))
-            if a is None or b is None or a.duckdb() != b.duckdb():
-                raise Refused(f"USING ({name}) needs the column with one type in both tables; write ON a.x = b.y")
-        e.scope.relations[-1] = Relation(right.alias, right.columns, frozenset(names))
-        return ", ".join(quoted(n) for n in names)
-
-    def _relation(self, node: exp.Expr, e: Expressions) -> str:
-        """Text of one item of FROM; adds what it names to the scope."""
-        allowed(node)
-        if isinstance(node, exp.Unnest):
-            return self._unnest(node, e)
-        alias = node.args.get("alias")
-        if alias is not None:
-            allowed(alias)
-        renames = [c.name.lower() for c in (alias.args.get("columns") or [])] if alias is not None else []
-        if isinstance(node, exp.Table):
-            sql, name, columns = self._table(node, e)
-        elif isinstance(node, exp.Subquery | exp.Values):
-            if isinstance(node, exp.Values):
-                body, columns = self._values(node, e.scope)
-            else:
-                body, columns = self.query(node.this, Scope(e.scope.ctes, [], e.scope.parent))
-                body = self._ordered(body, columns, node, e.scope)
-            sql, name = f"({body})", f"_table{len(e.scope.relations)}"
-        else:
-            raise Refused(construct(node))
-        name = alias.name.lower() if alias is not None and alias.name else name
-        columns = _renamed(columns, renames, f"FROM {name}")
-        if not isinstance(node, exp.Table):
-            columns = [(c.lower(), t) for c, t in columns]
-        e.scope.relations.append(Relation(name, tuple(columns)))
-        return (
-            f"{sql} AS {quoted(name)}({', '.join(quoted(c) for c, _ in columns)})"
-            if renames or not isinstance(node, exp.Table)
-            else f"{sql} AS {quoted(name)}"
-        )
-
-    def _table(self, node: exp.Table, e: Expressions) -> tuple[str, str, Columns]:
-        if not isinstance(node.this, exp.Identifier):
-            raise Refused("a table function is not supported; read parquettrails or cloudtrail_logs")
-        name = node.name.lower()
-        if not node.db and name in e.scope.ctes:
-            return quoted(name), name, list(e.scope.ctes[name].columns)
-        place = {"db": node.db.lower(), "catalog": node.catalog.lower()}
-        if place not in _SCHEMAS or name not in self._tables:
-            asked = ".".join(p.name for p in node.parts)
-            raise Refused(f"there is no table {asked}; read {' or '.join(self._tables)}, in the database cloudtrail")
-        return quoted(name), name, list(self._tables[name])
-
-    def _unnest(self, node: exp.Unnest, e: Expressions) -> str:
-        alias = node.args.get("alias")
-        names = [c.name.lower() for c in alias.args.get("columns") or []] if alias is not None else []
-        ordinality = node.args.get("offset")
-        values = [e.value(n) for n in node.expressions]
-        picks: list[tuple[str, Type]] = []
-        sources: list[str] = []
-        for i, value in enumerate(values):
-            t = value.type
-            if t.name == "map":
-                sources += [f"unnest(map_keys({value.sql})) AS s{i}", f"unnest(map_values({value.sql})) AS s{i}v"]
-                picks += [(f"s{i}", t.of[0]), (f"s{i}v", t.of[1])]
-            elif t.name == "array" and t.of[0].name == "row":
-                sources.append(f"unnest({value.sql}) AS s{i}")
-                picks += [(f"struct_extract_at(s{i}, {n})", kind) for n, kind in enumerate(t.of[0].of, 1)]
-            elif t.name == "array":
-                sources.append(f"unnest({value.sql}) AS s{i}")
-                picks.append((f"s{i}", t.of[0]))
-            else:
-                raise Refused(f"UNNEST takes an array or a map, not {t}; CAST json to array(json)")
-        if ordinality:
-            lengths = [f"coalesce({'cardinality' if v.type.name == 'map' else 'len'}({v.sql}), 0)" for v in values]
-            longest = f"greatest({', '.join(lengths)})" if len(lengths) > 1 else lengths[0]
-            sources.append(f"unnest(generate_series(1, CAST({longest} AS BIGINT))) AS n")
-            picks.append(("n", BIGINT))
-            if isinstance(ordinality, exp.Identifier):
-                names.append(ordinality.name.lower())
-        if names and len(names) != len(picks):
-            raise Refused(f"UNNEST gives {len(picks)} columns, its alias names {len(names)}; name each")
-        columns = [(names[i] if names else f"_col{i}", kind) for i, (_, kind) in enumerate(picks)]
-        name = alias.name.lower() if alias is not None and alias.name else f"_table{len(e.scope.relations)}"
-        e.scope.relations.append(Relation(name, tuple(columns)))
-        picked = ", ".join(sql for sql, _ in picks)
-        return (
-            f"LATERAL (SELECT {picked} FROM (SELECT {', '.join(sources)}))"
-            f" AS {quoted(name)}({', '.join(quoted(c) for c, _ in columns)})"
-        )
-
     # --- the rest
 
     def _values(self, node: exp.Values, scope: Scope) -> tuple[str, Columns]:
@@ -349,7 +221,9 @@ class Statements:
                     raise Refused(f"VALUES mixes {kinds[i]} and {value.type} in one column; CAST one")
                 kinds[i] = both
         texts = (", ".join(coerced(v, k) for v, k in zip(values, kinds, strict=True)) for values in rows)
-        return f"VALUES {', '.join(f'({t})' for t in texts)}", [(f"_col{i}", k) for i, k in enumerate(kinds)]
+        columns = [(f"_col{i}", k) for i, k in enumerate(kinds)]
+        made = f"VALUES {', '.join(f'({t})' for t in texts)}"
+        return f"SELECT * FROM ({made}) AS given({', '.join(n for n, _ in columns)})", columns
 
     def _set_operation(self, node: exp.SetOperation, scope: Scope) -> tuple[str, Columns]:
         left, a = self.query(node.this, scope)
@@ -385,12 +259,11 @@ def _cast_columns(sql: str, of: Columns, to: Columns) -> str:
     return f"(SELECT {listed} FROM ({sql}) AS side({', '.join(names)}))"
 
 
-def _renamed(columns: Columns, names: list[str], where: str) -> Columns:
-    if not names:
-        return columns
-    if len(names) != len(columns):
-        raise Refused(f"{where} names {len(names)} columns of {len(columns)}; name each")
-    return [(n, t) for n, (_, t) in zip(names, columns, strict=True)]
+def _is_path(node: exp.Expr) -> bool:
+    """`a.b.c` of names only."""
+    while isinstance(node, exp.Dot):
+        node = node.this
+    return isinstance(node, exp.Column | exp.Identifier)
 
 
 def _ordinal(node: exp.Literal, count: int, where: str) -> int:

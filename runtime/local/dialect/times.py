@@ -22,7 +22,10 @@ from runtime.local.dialect.types import (
     timestamptz,
 )
 
-_ISO = r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}([.]\d{1,3})?)?(Z|[+-]\d{2}(:\d{2})?)?)?"
+_ISO = (
+    r"\d{4}-\d{2}-\d{2}(T([01]\d|2[0-3]):\d{2}(:\d{2}([.]\d{1,3})?)?"
+    r"(Z|[+-](0\d|1[0-3])(:[0-5]\d)?|[+-]14(:00)?)?)?"
+)
 
 
 def zone(name: str) -> str:
@@ -82,7 +85,11 @@ def _from_iso(args: list[Value]) -> Value:
         utc = moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
         return Value(f"TIMESTAMP '{utc.isoformat(' ')}'", timestamptz(carried))
     parsed = f"timezone('UTC', CAST({s} AS TIMESTAMPTZ))"
-    bad = fail("from_iso8601_timestamp of a text that is no ISO 8601 time", TIMESTAMP)
+    bad = fail(
+        "from_iso8601_timestamp of a text that is not like 2026-01-31T12:00:00Z; filter such rows",
+        TIMESTAMP,
+        partial=True,
+    )
     return Value(
         f"CASE WHEN {s} IS NULL OR regexp_matches({s}, '^{_ISO}$') THEN {parsed} ELSE {bad} END", timestamptz(None)
     )
@@ -177,9 +184,9 @@ def _date_trunc(args: list[Value]) -> Value:
 
 _ADD = {
     "millisecond": "to_milliseconds({})", "second": "to_seconds({})", "minute": "to_minutes({})",
-    "hour": "to_hours({})", "day": "to_days(CAST({} AS INTEGER))", "week": "to_days(CAST(7 * {} AS INTEGER))",
-    "month": "to_months(CAST({} AS INTEGER))", "quarter": "to_months(CAST(3 * {} AS INTEGER))",
-    "year": "to_months(CAST(12 * {} AS INTEGER))",
+    "hour": "to_hours({})", "day": "to_days({})", "week": "to_days(7 * {})",
+    "month": "to_months({})", "quarter": "to_months(3 * {})",
+    "year": "to_months(12 * {})",
 }  # fmt: skip
 
 
@@ -190,8 +197,11 @@ def _date_add(args: list[Value]) -> Value:
     if not t.temporal:
         raise Refused(f"date_add takes a date or a timestamp, not {t}; CAST it")
     unit = _unit(args[0], "date_add", t)
+    if unit == "millisecond" and t.p < 3:
+        raise Refused("date_add by milliseconds to a literal without them is not supported; write it as ...:00.000")
     _utc_or_small(t, unit, "date_add")
-    return Value(f"CAST({args[2].sql} + {_ADD[unit].format(n)} AS {t.duckdb()})", t)
+    step = _ADD[unit].format(f"CAST({n} AS INTEGER)")
+    return Value(f"CAST({args[2].sql} + {step} AS {t.duckdb()})", t)
 
 
 _MICROSECONDS = {"millisecond": 10**3, "second": 10**6, "minute": 60 * 10**6, "hour": 3600 * 10**6}
@@ -209,10 +219,13 @@ def _date_diff(args: list[Value]) -> Value:
     _utc_or_small(both, unit, "date_diff")
     a, b = (f"CAST({coerced(x, both)} AS TIMESTAMP)" for x in args[1:])
     if unit in _MONTHS:
-        # The most whole months that, added to a, do not pass b; a month's end is its last day.
-        d = f"date_diff('month', {a}, {b})"
-        reached = f"({a} + to_months(CAST({d} AS INTEGER)))"
-        months = f"({d} - CASE WHEN {b} >= {a} AND {reached} > {b} THEN 1 WHEN {b} < {a} AND {reached} < {b} THEN -1 ELSE 0 END)"
+        # The most whole months that, added to the earlier, do not pass the later; a month's end is its last day.
+        first, last = (f"CASE WHEN {a} {op} {b} THEN {a} ELSE {b} END" for op in ("<=", ">"))
+        d = f"date_diff('month', {first}, {last})"
+        passed = f"({first}) + to_months(CAST({d} AS INTEGER)) > {last}"
+        months = (
+            f"(CASE WHEN {a} <= {b} THEN 1 WHEN {a} > {b} THEN -1 END * ({d} - CASE WHEN {passed} THEN 1 ELSE 0 END))"
+        )
         return Value(f"CAST({months} // {_MONTHS[unit]} AS BIGINT)", BIGINT)
     step = _MICROSECONDS.get(unit) or _DAYS[unit] * 24 * _MICROSECONDS["hour"]
     return Value(f"((epoch_us({b}) - epoch_us({a})) // {step})", BIGINT)
@@ -232,7 +245,8 @@ def _date_format(args: list[Value]) -> Value:
 def _date_parse(args: list[Value]) -> Value:
     s, _ = want(args, "date_parse", VARCHAR, VARCHAR)
     form = patterns.time_format(literal(args[1], "date_parse", "format"), parse=True)
-    return Value(f"strptime({s}, {text(form)})", TIMESTAMP)
+    bad = fail("date_parse of a text that begins with white space", TIMESTAMP)
+    return Value(rf"CASE WHEN regexp_matches({s}, '^\s') THEN {bad} ELSE strptime({s}, {text(form)}) END", TIMESTAMP)
 
 
 def as_text(value: Value) -> str:

@@ -1,9 +1,11 @@
 """Athena's types as the compiler tracks them, what coerces to what, and how each is held in DuckDB."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlglot import exp
+
+from runtime.local.dialect.engine import FAILS, PARTIAL
 
 
 class Refused(ValueError):
@@ -15,7 +17,8 @@ class Type:
     """One type. `of` are the types inside an array, map or row, `names` a row's field names (None: without name).
 
     `p` and `s` are precision and scale of a decimal; `p` is a timestamp's digits after the second; `zone` is the time
-    zone that a timestamp with time zone is known to carry, None if only its rows know.
+    zone that a timestamp with time zone is known to carry, None if only its rows know. `document` is set for the lake's
+    own JSON columns, which are varchar like any other.
     """
 
     name: str
@@ -24,6 +27,7 @@ class Type:
     p: int = 0
     s: int = 0
     zone: str | None = None
+    document: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         if self.name == "row":
@@ -187,6 +191,8 @@ def parsed(node: exp.DataType) -> Type:
     if kind == dtype.STRUCT:
         fields = [(i.name.lower(), i.args["kind"]) if isinstance(i, exp.ColumnDef) else (None, i) for i in inner]
         return row([n for n, _ in fields], [parsed(t) for _, t in fields])
+    if kind == dtype.TEXT:
+        raise Refused("text and string are no types of Athena's queries; write varchar")
     raise Refused(f"the type {node.sql('trino').lower()} is not supported; known are: {', '.join(type_names())}")
 
 
@@ -222,17 +228,24 @@ def text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def fail(message: str, to: Type) -> str:
+def fail(message: str, to: Type, *, partial: bool = False) -> str:
     """DuckDB expression of type `to` that fails when it is reached, with this message.
 
-    A cast, not error(): that one is volatile, which TRY does not take and constants do not fold through.
+    `partial` says that Athena answers there: no `try` may turn it into null. A cast, not error(): that one is
+    volatile, which TRY does not take and constants do not fold through.
     """
-    said = text(FAILS + message)
+    said = text((PARTIAL if partial else FAILS) + message)
     if to.name in _DIRECT:
         return f"CAST({said} AS {to.duckdb()})"
     as_text = f"CAST(CAST({said} AS INTEGER) AS VARCHAR)"
     return as_text if to.name == "varchar" else f"CAST({as_text} AS {to.duckdb()})"
 
 
-FAILS = "athena: "
+def tried(sql: str, what: str) -> str:
+    """TRY of an expression. Raises Refused where it may fail on what Athena answers."""
+    if PARTIAL in sql or "athena_json_text(" in sql:
+        raise Refused(f"{what} of this expression is not supported; filter the rows that it is meant for")
+    return f"TRY({sql})"
+
+
 _DIRECT = {"integer", "bigint", "double", "boolean", "date", "timestamp"}
