@@ -223,24 +223,24 @@ class RowMaker:
         # quotes: a key has two and a string two. Outside free-form fields there must be as many as the decoded keys
         # and strings account for. With more, a key may have stood there twice: the careful way tells.
         quotes = record.count(b'"')
-        keys = strings = len(list(filter(None, flat)))
+        keys = strings = len(flat) - flat.count(None)
         strings -= structs
         for at in self._json_order:
             raw = values[at]
             if raw is None:
                 continue
             strings -= 1
-            content = bytes(raw)
-            if content in _NOTHING:
-                values[at] = None
-                continue
-            if content[0] <= 0x20:  # msgspec keeps the space before a value
-                content = content.lstrip()
-            quotes -= content.count(b'"')
             try:
-                values[at] = content.decode()
+                content = str(raw, "utf-8")
             except UnicodeDecodeError:
                 return None
+            if content[0] <= " ":  # msgspec keeps the space before a value
+                content = content.lstrip()
+            if content == "null" or content == "{}":  # noqa: PLR1714 - `in` hashes or compares in a loop
+                values[at] = None
+                continue
+            quotes -= content.count('"')
+            values[at] = content
         for at in self._booleans:
             value = values[at]
             if value is True:
@@ -248,8 +248,8 @@ class RowMaker:
                 strings -= 1
             elif value is False:
                 values[at] = "false"
-                keys += 1
-        if quotes != 2 * (keys + strings) and quotes != 2 * (keys + strings) + 4 * flat.count(""):
+                strings -= 1
+        if quotes != 2 * (keys + strings):
             return None
         return values, {}
 
@@ -348,12 +348,14 @@ def _copy_promoted(json_text: str, table: type_tree, promoted: list[tuple[int, s
         if node is None:
             continue
         raw = str(content, "utf-8")
-        if raw[0] <= " ":  # msgspec keeps the space before a value
+        first = raw[0]
+        if first <= " ":  # msgspec keeps the space before a value
             raw = raw.lstrip()
+            first = raw[0]
         if isinstance(node, dict):
-            if raw[0] == "{":
+            if first == "{":
                 _copy_promoted(raw, node, promoted)
-        elif raw[0] == '"' and "\\" not in raw:
+        elif first == '"' and "\\" not in raw:
             promoted.append((node, raw[1:-1]))
         elif not _absent(raw):
             value = raw if raw[0] in "{[" else _scalar(raw)
