@@ -39,7 +39,7 @@ class Settings:
                 elif variable.required:
                     raise ValueError(variable.must)
             except ValueError as error:
-                mistakes.append(f"{PREFIX}{name} {error}, not {text!r}" if text else f"{PREFIX}{name} {error}; set it")
+                mistakes.append(f"{PREFIX}{name} {error}, not {text!r}" if text else f"{PREFIX}{name} {error}, and is not set")
         if mistakes:
             raise SettingsError("; ".join(mistakes))
         return cls(**found)  # type: ignore[arg-type]

@@ -149,7 +149,7 @@ class Store:
                     break  # else it was deleted in between
             if there.get("source") == source and there.get("etag") == etag:
                 return key, replace and self._put(key, body, metadata, deadline, {})
-        raise Refused(f"s3://{self._bucket}/{stem}{suffix}: three other files have taken its names")
+        raise Refused(f"s3://{self._bucket}/{stem}{suffix}: other files have taken its names; move them away")
 
     def _put(
         self, key: str, body: BinaryIO, metadata: dict[str, str], deadline: Deadline, condition: dict[str, str]
