@@ -39,7 +39,9 @@ class Settings:
                 elif variable.required:
                     raise ValueError(variable.must)
             except ValueError as error:
-                mistakes.append(f"{PREFIX}{name} {error}, not {text!r}" if text else f"{PREFIX}{name} {error}, and is not set")
+                mistakes.append(
+                    f"{PREFIX}{name} {error}, not {text!r}" if text else f"{PREFIX}{name} {error}, and is not set"
+                )
         if mistakes:
             raise SettingsError("; ".join(mistakes))
         return cls(**found)  # type: ignore[arg-type]

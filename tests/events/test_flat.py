@@ -21,14 +21,17 @@ def test_a_line_is_the_row_in_its_order():
         requestParameters={"key": 'a"b\n\u2028é', "bucketName": "b", "size": 1.10, "policyName": ["x"]},
         responseElements=None,
     )
-    assert LINE(MAKER.row(encode(record), "AWSLogs/x")) == (
-        '{"eventtime":"2024-05-06T07:08:09Z","eventversion":"1.08","eventname":"GetObject","eventid":"e1",'
-        '"readonly":"true","recipientaccountid":"111122223333",'
-        r'"requestparameters":"{\"key\":\"a\\\"b\\n\\u2028\\u00e9\",\"bucketName\":\"b\",\"size\":1.1,'
-        r'\"policyName\":[\"x\"]}",'
-        '"sourcefile":"AWSLogs/x","requestparameters_bucketname":"b",'
-        '"requestparameters_key":"a\\"b\\n\u2028é","requestparameters_policyname":"[\\"x\\"]"}\n'
-    ).encode()
+    assert (
+        LINE(MAKER.row(encode(record), "AWSLogs/x"))
+        == (
+            '{"eventtime":"2024-05-06T07:08:09Z","eventversion":"1.08","eventname":"GetObject","eventid":"e1",'
+            '"readonly":"true","recipientaccountid":"111122223333",'
+            r'"requestparameters":"{\"key\":\"a\\\"b\\n\\u2028\\u00e9\",\"bucketName\":\"b\",\"size\":1.1,'
+            r'\"policyName\":[\"x\"]}",'
+            '"sourcefile":"AWSLogs/x","requestparameters_bucketname":"b",'
+            '"requestparameters_key":"a\\"b\\n\u2028é","requestparameters_policyname":"[\\"x\\"]"}\n'
+        ).encode()
+    )
 
 
 def test_a_row_without_promoted_values_is_whole():

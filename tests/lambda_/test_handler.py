@@ -200,8 +200,7 @@ def test_an_unusable_environment_stops_the_import(handler, monkeypatch):
     )
     assert run.returncode == 1
     assert run.stderr.splitlines()[-1] == (
-        "runtime.lambda.settings.SettingsError: "
-        "TRAILSIGHT_OUTPUT_BUCKET must be the name of a bucket, and is not set"
+        "runtime.lambda.settings.SettingsError: TRAILSIGHT_OUTPUT_BUCKET must be the name of a bucket, and is not set"
     )
 
 

@@ -11,17 +11,26 @@ ODD = "AWSLogs/a b+c%2B/é/x.json.gz"
 
 
 def sns(message: str) -> str:
-    return json.dumps({"Type": "Notification", "TopicArn": "arn:aws:sns:eu-central-1:111122223333:t", "Message": message})
+    return json.dumps(
+        {"Type": "Notification", "TopicArn": "arn:aws:sns:eu-central-1:111122223333:t", "Message": message}
+    )
 
 
 TRAIL = json.dumps({"s3Bucket": LOGS, "s3ObjectKey": [ODD, "AWSLogs/2.json.gz"]})
-EVENT = {"source": "aws.s3", "time": "2024-05-08T07:12:00Z", "detail": {"bucket": {"name": LOGS}, "object": {"key": ODD}}}
+EVENT = {
+    "source": "aws.s3",
+    "time": "2024-05-08T07:12:00Z",
+    "detail": {"bucket": {"name": LOGS}, "object": {"key": ODD}},
+}
 
 
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        (notification(ODD, "AWSLogs/2.json.gz"), [Ref(LOGS, ODD, "2024-05-08"), Ref(LOGS, "AWSLogs/2.json.gz", "2024-05-08")]),
+        (
+            notification(ODD, "AWSLogs/2.json.gz"),
+            [Ref(LOGS, ODD, "2024-05-08"), Ref(LOGS, "AWSLogs/2.json.gz", "2024-05-08")],
+        ),
         (sns(notification(ODD)), [Ref(LOGS, ODD, "2024-05-08")]),
         (json.dumps({**EVENT, "detail-type": "Object Created"}), [Ref(LOGS, ODD, "2024-05-08")]),
         (sns(json.dumps({**EVENT, "detail-type": "Object Created"})), [Ref(LOGS, ODD, "2024-05-08")]),
@@ -31,7 +40,17 @@ EVENT = {"source": "aws.s3", "time": "2024-05-08T07:12:00Z", "detail": {"bucket"
         (json.dumps({"s3Bucket": LOGS, "s3ObjectKey": ["one"], "replace": True}), [Ref(LOGS, "one", None, True)]),
         (notification("same", "same"), [Ref(LOGS, "same", "2024-05-08")]),
     ],
-    ids=["S3", "S3 in SNS", "EventBridge", "EventBridge in SNS", "trail", "trail in SNS", "one key", "replace", "twice"],
+    ids=[
+        "S3",
+        "S3 in SNS",
+        "EventBridge",
+        "EventBridge in SNS",
+        "trail",
+        "trail in SNS",
+        "one key",
+        "replace",
+        "twice",
+    ],
 )
 def test_every_form_names_its_objects(body, expected):
     """Keys of S3 notifications are decoded once, all others not at all."""
@@ -63,7 +82,10 @@ def test_what_names_no_new_object_is_ignored(body):
         ('{"b":1,"a":2}', "message of no known form, with a, b"),
         ("{}", "message of no known form, with nothing in it"),
         ('{"Records":[{"eventSource":"aws:ses"}]}', "message tells of 'aws:ses', not of aws:s3"),
-        ('{"Records":[7]}', "message lacks what its form must have: AttributeError 'int' object has no attribute 'get'"),
+        (
+            '{"Records":[7]}',
+            "message lacks what its form must have: AttributeError 'int' object has no attribute 'get'",
+        ),
         (
             '{"Records":[{"eventSource":"aws:s3","eventName":"ObjectCreated:Put"}]}',
             "message lacks what its form must have: KeyError 's3'",
@@ -76,7 +98,10 @@ def test_what_names_no_new_object_is_ignored(body):
             json.dumps({"s3Bucket": LOGS, "s3ObjectKey": ["\ud800"]}),
             "an object's key is not UTF-8: 'utf-8' codec can't encode character '\\ud800' in position 0: surrogates not allowed",
         ),
-        (json.dumps({"s3Bucket": LOGS, "s3ObjectKey": [""]}), "message names no object but bucket 'acme-logs' and key ''"),
+        (
+            json.dumps({"s3Bucket": LOGS, "s3ObjectKey": [""]}),
+            "message names no object but bucket 'acme-logs' and key ''",
+        ),
         (sns(sns(sns(sns(TRAIL)))), "message of no known form, with Message, TopicArn, Type"),
     ],
     ids=["cut", "array", "other", "empty", "other service", "number", "no s3", "bytes", "surrogate", "no key", "deep"],
