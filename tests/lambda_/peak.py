@@ -64,7 +64,7 @@ def main() -> None:
         before = peak()
         outcome = flattener(DiskS3(large)).take(messages.Ref(LOGS, key()), deadline())
         assert outcome.rows == records
-        print(json.dumps({"before": before, "after": peak(), "rows": outcome.rows}))
+        sys.stdout.write(json.dumps({"before": before, "after": peak(), "rows": outcome.rows}))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from datetime import UTC
 from hashlib import sha256
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -105,8 +106,7 @@ def test_real_files_give_the_local_engines_rows(real_data, s3, tmp_path):
             instant = values["eventtime"].replace(tzinfo=UTC).isoformat().replace("+00:00", "Z")
             expected[(instant, *(values[n] for n in names[1:]))] += 1
     for file in find([str(real_data)]).files:
-        with open(file.uri, "rb") as stream:
-            s3.add(LOGS, "any/prefix/" + file.key, stream.read())
+        s3.add(LOGS, "any/prefix/" + file.key, Path(file.uri).read_bytes())
         take(s3, ref("any/prefix/" + file.key))
     for object_key in s3.written():
         flat.update(tuple(values.get(n) for n in names) for values in s3.lines(object_key))
