@@ -13,7 +13,8 @@ import msgspec
 from runtime.events.columns import COLUMNS, Column, Kind
 from runtime.events.row import VERSION, Row
 
-_encode = msgspec.json.Encoder().encode
+_encode_into = msgspec.json.Encoder().encode_into
+_COMMA = ord(",")
 
 
 def row_version(columns: Iterable[Column] = COLUMNS) -> str:
@@ -38,12 +39,15 @@ class FlatWriter:
         self._dense = msgspec.defstruct(
             "Dense", [(name, str | None, None) for name in dense], omit_defaults=True, gc=False
         )
+        self._buffer = bytearray()
 
     def line(self, row: Row) -> bytes:
         """The row as a line, with its newline."""
-        head = _encode(self._dense(*row.dense))
-        if not row.promoted:
-            return head + b"\n"
-        names = self._names
-        tail = _encode({names[at]: value for at, value in sorted(row.promoted)})
-        return b"%b,%b\n" % (head[:-1], tail[1:])
+        line = self._buffer
+        _encode_into(self._dense(*row.dense), line)
+        if row.promoted:
+            names, end = self._names, len(line) - 1
+            _encode_into({names[at]: value for at, value in sorted(row.promoted)}, line, end)
+            line[end] = _COMMA  # the one object's } and the other's { have become one
+        line += b"\n"
+        return bytes(line)
