@@ -1,12 +1,14 @@
 """The fast way of `record -> row`: msgspec decodes a record that is as documented; any other goes the careful way."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
+T = TypeVar("T")
+Values = tuple[str | None, ...]
 TypeTree = dict[str, "int | TypeTree"]
 """Keys of the record down to column numbers."""
 
@@ -18,11 +20,22 @@ _FAILURES = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _astuple = msgspec.structs.astuple
 
 
-def fast_way(tree: TypeTree, json_columns: frozenset[int]) -> Callable[[bytes], list[str | None] | None]:
-    """Way from a record's bytes to the values of the tree's columns, in order; None if it is not as documented.
+class Decoded(NamedTuple, Generic[T]):
+    """A record as documented: its scalar columns, what was made of each struct in it, and its free-form fields."""
+
+    scalars: list[str | None]
+    structs: list[T]
+    documents: list[str | None]
+
+
+def fast_way(
+    tree: TypeTree, json_columns: frozenset[int], made: Callable[[Sequence[int], Values], T]
+) -> Callable[[bytes], Decoded[T] | None]:
+    """Way from a record's bytes to its values, which stand in the columns' order; None if it is not as documented.
 
     The structs inside (userIdentity, tlsDetails, ...) are looked up by their bytes before they are decoded: the same
-    caller with the same session stands in record after record.
+    caller with the same session stands in record after record. What is remembered is what `made` makes of a struct's
+    columns and their values.
 
     msgspec keeps the last of repeated keys, silently (https://github.com/jcrist/msgspec/issues/648). So quotes are
     counted: a key has two, a string has two, and a record must have as many as what was decoded accounts for. With
@@ -46,13 +59,10 @@ def fast_way(tree: TypeTree, json_columns: frozenset[int]) -> Callable[[bytes], 
         )
     ).decode
     first, last = len(scalars), len(scalars) + len(parts)
-    slots = [
-        (first + n, part.values, lru_cache(_REMEMBERED)(part.values), (None,) * len(part.columns))
-        for n, (_, part) in enumerate(parts)
-    ]
+    slots = [(first + n, *_remembering(part, made)) for n, (_, part) in enumerate(parts)]
     booleans = [at for at, (key, _) in enumerate(scalars) if key in _BOOLEANS]
 
-    def fast(record: bytes) -> list[str | None] | None:
+    def fast(record: bytes) -> Decoded[T] | None:
         try:
             flat = _astuple(decode(record))
             values: list[Any] = [*flat[:first]]
@@ -65,27 +75,45 @@ def fast_way(tree: TypeTree, json_columns: frozenset[int]) -> Callable[[bytes], 
                 elif value is False:
                     values[at] = "false"
                     quotes += 2
-            for at, decoded, remembered, nothing in slots:
+            structs: list[T] = []
+            for at, take, nothing in slots:
                 raw = flat[at]
                 if raw is None:
-                    values += nothing
-                    continue
-                content = bytes(raw)
-                found, count = remembered(content) if len(content) <= _LONGEST else decoded(content)
-                values += found
-                quotes -= count
+                    structs.append(nothing)
+                else:
+                    found, count = take(bytes(raw))
+                    structs.append(found)
+                    quotes -= count
+            texts: list[str | None] = []
             for raw in flat[last:]:
                 if raw is None:
-                    values.append(None)
-                    continue
-                text, count = _document(raw)
-                values.append(text)
-                quotes -= count
+                    texts.append(None)
+                else:
+                    text, count = _document(raw)
+                    texts.append(text)
+                    quotes -= count
         except _FAILURES:
             return None
-        return None if quotes else values
+        return None if quotes else Decoded(values, structs, texts)
 
     return fast
+
+
+def _remembering(
+    part: "_Part", made: Callable[[Sequence[int], Values], T]
+) -> tuple[Callable[[bytes], tuple[T, int]], T]:
+    """What takes a struct's bytes to what is made of it and its quotes, and what is made of its absence."""
+
+    def decoded(content: bytes) -> tuple[T, int]:
+        values, quotes = part.values(content)
+        return made(part.columns, values), quotes
+
+    remembered = lru_cache(_REMEMBERED)(decoded)
+
+    def take(content: bytes) -> tuple[T, int]:
+        return remembered(content) if len(content) <= _LONGEST else decoded(content)
+
+    return take, made(part.columns, (None,) * len(part.columns))
 
 
 class _Part:
@@ -101,7 +129,7 @@ class _Part:
         self._pick = itemgetter(*(places[at] for at in self.columns))
         self._json = [n for n, at in enumerate(self.columns) if at in json_columns]
 
-    def values(self, content: bytes) -> tuple[tuple[str | None, ...], int]:
+    def values(self, content: bytes) -> tuple[Values, int]:
         """Values of the columns, and the quotes that they and the struct's own key account for.
 
         Raises what msgspec raises for a struct that is not as documented.

@@ -11,18 +11,21 @@ bits, lone surrogates) takes the careful one, which walks the record with the st
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import msgspec
 
 from runtime.events.columns import FIXED, PROMOTE, TAIL, Column, Kind, columns
-from runtime.events.fast import TypeTree, fast_way
+from runtime.events.fast import Decoded, TypeTree, Values, fast_way
 
 VERSION = 1
 """Version of the row; raised when the same record would give another row."""
+
+
+T = TypeVar("T")
 
 
 class Unusable(ValueError):
@@ -54,6 +57,11 @@ def _is_day(text: str) -> bool:
 
 
 _is_clock = lru_cache(maxsize=1 << 12)(re.compile(r"T([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ", re.ASCII).fullmatch)
+
+
+def is_plain_time(text: str) -> bool:
+    """Whether a time is as CloudTrail writes it: YYYY-MM-DDTHH:MM:SSZ, and there is such a moment."""
+    return _is_day(text[:10]) and _is_clock(text[10:]) is not None
 
 
 @lru_cache(maxsize=1 << 12)
@@ -149,17 +157,25 @@ class RowMaker:
         fixed = [(at, c) for at, c in enumerate(self.columns) if c.kind in (Kind.SCALAR, Kind.JSON)]
         self._json = frozenset(at for at, c in fixed if c.kind is Kind.JSON)
         self._tree = _tree(fixed)
-        self._promote = self._promoted_trees()
+        self.promote = self._promoted_trees()
         self._tail = (None,) * len(TAIL)
         self._no_promoted = (None,) * (len(self.columns) - len(FIXED) - len(TAIL))
-        self._fast = fast_way(self._tree, self._json)
+        self._fast = self.fast_way(lambda _, values: values)
 
     def row(self, record: bytes, sourcefile: str) -> Row:
         """Row of one record (a JSON object's bytes). Raises Unusable with the reason if there can be none."""
-        values, extra = self._values(record)
+        found = self._fast(record)
+        if found is None:
+            values, extra = self._careful(record)
+        else:
+            values, extra = found.scalars, {}
+            for struct in found.structs:
+                values += struct
+            values += found.documents
+            values += self._tail
         text = values[self._eventtime]
-        if text is not None and _is_day(eventdate := text[:10]) and _is_clock(text[10:]):
-            pass  # as CloudTrail writes it
+        if text is not None and is_plain_time(text):
+            eventdate = text[:10]
         else:
             time = _parse_time(text) if text else None
             if time is None:
@@ -173,10 +189,10 @@ class RowMaker:
                 extra = {"eventID": json.dumps(identity), **extra}
             values[self._eventid] = "sha256:" + hashlib.sha256(record).hexdigest()
         promoted: list[tuple[int, str]] = []
-        for at, table in self._promote:
+        for at, table in self.promote:
             json_text = values[at]
             if json_text is not None and json_text[0] == "{":
-                _copy_promoted(json_text, table, promoted)
+                copy_promoted(json_text, table, promoted)
         if extra:
             values[self._extra] = "{" + ",".join(f"{json.dumps(k)}:{v}" for k, v in extra.items()) + "}"
         values[self._sourcefile] = sourcefile
@@ -189,12 +205,9 @@ class RowMaker:
             values[at] = value
         return tuple(values)
 
-    def _values(self, record: bytes) -> tuple[list[str | None], dict[str, str]]:
-        values = self._fast(record)
-        if values is None:
-            return self._careful(record)
-        values += self._tail
-        return values, {}
+    def fast_way(self, made: Callable[[Sequence[int], Values], T]) -> Callable[[bytes], Decoded[T] | None]:
+        """The fast way of these columns; see `fast`."""
+        return fast_way(self._tree, self._json, made)
 
     def _careful(self, record: bytes) -> tuple[list[str | None], dict[str, str]]:
         """Values and `extra` of any record. Raises Unusable where it is not a JSON object in UTF-8."""
@@ -250,7 +263,7 @@ class RowMaker:
 _decode_level = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-def _copy_promoted(json_text: str, table: TypeTree, promoted: list[tuple[int, str]]) -> None:
+def copy_promoted(json_text: str, table: TypeTree, promoted: list[tuple[int, str]]) -> None:
     """Append what the promoted paths of `table` find in a JSON object; of a repeated key, the last value."""
     try:
         found: Mapping[str, Any] = _decode_level(json_text)
@@ -267,7 +280,7 @@ def _copy_promoted(json_text: str, table: TypeTree, promoted: list[tuple[int, st
             first = raw[0]
         if isinstance(node, dict):
             if first == "{":
-                _copy_promoted(raw, node, promoted)
+                copy_promoted(raw, node, promoted)
         elif first == '"' and "\\" not in raw:
             promoted.append((node, raw[1:-1]))
         elif not _absent(raw):

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, cast
 
 from isal import isal_zlib
 
-from runtime.events.flat import FlatWriter, row_version
+from runtime.events.flat import FlatMaker, row_version
 from runtime.events.formats import BadFile, Broken, records
 from runtime.events.paths import NO_EVENTS, kind_of, named, source_key
 from runtime.events.row import RowMaker, Unusable
@@ -59,9 +59,9 @@ class Flattener:
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store, self._settings = store, settings
-        self._maker = RowMaker(settings.promote)
-        self._line = FlatWriter(self._maker.columns).line
-        self._row_version = row_version(self._maker.columns)
+        maker = RowMaker(settings.promote)
+        self._line = FlatMaker(maker).line
+        self._row_version = row_version(maker.columns)
 
     def take(self, ref: Ref, deadline: Deadline) -> Outcome:
         """Flatten an object. Raises BadFile, Refused and OutOfTime; each makes the message come again."""
@@ -137,7 +137,7 @@ class Flattener:
     ) -> Outcome:
         """Lines of the rows to `flat`, gzipped, and of what is none to `quarantine`."""
         outcome = Outcome(ref.uri, "written", bytes_read=opened.size, modified=opened.modified.timestamp())
-        row, line = self._maker.row, self._line
+        line = self._line
         key = source_key(ref.key.split("/"), ref.key)
         gzip = isal_zlib.compressobj(LEVEL, wbits=31)
         lines: list[bytes] = []
@@ -147,7 +147,7 @@ class Flattener:
             try:
                 if isinstance(record, Broken):
                     raise Unusable(record.reason)
-                text = line(row(record, key))
+                text = line(record, key)
             except Unusable as unusable:
                 outcome.quarantined += 1
                 outcome.problem = outcome.problem or f"record {position + 1}: {unusable}"

@@ -3,14 +3,18 @@
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from runtime.events.columns import COLUMNS, columns
-from runtime.events.flat import FlatWriter, row_version
-from runtime.events.row import RowMaker
+from runtime.events.flat import FlatMaker, FlatWriter, row_version
+from runtime.events.row import RowMaker, Unusable
+from tests.events.test_row import BASE, EXTRA, Object, json_values, objects, write
 from tests.local.logs import encode, event
 
 MAKER = RowMaker()
 LINE = FlatWriter().line
+MADE = FlatMaker(MAKER).line
 
 
 def test_a_line_is_the_row_in_its_order():
@@ -53,6 +57,72 @@ def test_every_real_record_comes_back(real_records):
         assert list(values) == [name for name in names if name in values]
         assert tuple(values.get(name) for name in names) == MAKER.full(row)
         assert values["eventtime"][:10] == row.eventdate
+
+
+def assert_both_ways_agree(record: bytes, maker=MAKER, made=MADE) -> None:
+    """The line without a row is the row's line; what has no row has no line, for the same reason."""
+    try:
+        line = FlatWriter(maker.columns).line(maker.row(record, "AWSLogs/é"))
+    except Unusable as unusable:
+        with pytest.raises(Unusable) as refused:
+            made(record, "AWSLogs/é")
+        assert str(refused.value) == str(unusable)
+    else:
+        assert made(record, "AWSLogs/é") == line
+
+
+def test_the_short_way_gives_the_rows_line(real_records):
+    """Record -> line is record -> row -> line for every real record, the first time and when much is remembered."""
+    made = FlatMaker(MAKER).line
+    for record in [*real_records, *real_records]:
+        assert_both_ways_agree(record, made=made)
+
+
+@pytest.mark.parametrize("field", [e[1] for e in EXTRA], ids=[e[0] for e in EXTRA])
+def test_the_short_way_keeps_hostile_fields(field):
+    """Also for what the fast way of `record -> row` leaves to the careful one."""
+    assert_both_ways_agree(f"{{{BASE},{field}}}".encode())
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        b"{}",
+        b'{"eventTime":"soon"}',
+        b'{"eventTime":"2024-02-30T00:00:00Z"}',
+        b'{"eventTime":"2024-02-29T00:00:00.25Z","eventID":"e"}',
+        b'{"eventTime":"2024-02-29T00:00:00+01:00","eventID":"e"}',
+        b'{"eventTime":"2024-02-29T00:00:00Z"}',
+        b'{"eventTime":"2024-02-29T00:00:00Z","eventID":""}',
+        b'{"eventTime":"2024-02-29T00:00:00Z","eventID":"sha256:1"}',
+        b'{"eventTime":"2024-02-29T00:00:00Z","eventID":"e","userIdentity":null,"tlsDetails":{}}',
+        b'{"eventTime":"2024-02-29T00:00:00Z","eventID":"e","userIdentity":{"type":"Root","type":"x"}}',
+        b'{"eventTime":"2024-02-29T00:00:00Z","eventID":"e","userIdentity":{"type":"' + b"x" * 9_000 + b'"}}',
+    ],
+)
+def test_the_short_way_knows_its_limits(record):
+    """Odd times, no id, a struct that is null, empty, repeated in or too long to remember."""
+    for _ in range(2):
+        assert_both_ways_agree(record)
+
+
+def test_the_short_way_serves_paths_promoted_from_anywhere(real_records):
+    """Also from the free-form field of a struct inside the record, of whose values nothing is at hand."""
+    path = "userIdentity.sessionContext.webIdFederationData.attributes.sub"
+    for promote in ((), (path,), (path, "requestParameters.bucketName", "additionalEventData.MFAUsed")):
+        maker = RowMaker(promote)
+        made = FlatMaker(maker).line
+        record = encode(event("e", userIdentity={"sessionContext": {"webIdFederationData": {"attributes": {"sub": "s"}}}}))
+        for one in (record, *real_records[:300]):
+            assert_both_ways_agree(one, maker, made)
+
+
+@settings(max_examples=300, deadline=None)
+@given(fields=objects(json_values), space=st.sampled_from(["", "", " ", "\n"]))
+def test_the_short_way_agrees_on_any_record(fields, space):
+    """Whatever stands in a record."""
+    known = Object([("eventTime", "2024-05-06T07:08:09Z"), ("eventID", "e-1")])
+    assert_both_ways_agree(write(Object([*known, *fields]), space).encode("utf-8", "surrogatepass"))
 
 
 @pytest.mark.parametrize(
