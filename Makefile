@@ -1,5 +1,7 @@
 # Everything CI does is a target here; `make` alone says what there is.
 PYTHON ?= python3
+# Of the interpreter that makes the virtual environment; a bare version (see bundle) does not name one.
+HOST_PYTHON := $(if $(filter 3.%,$(PYTHON)),python3,$(PYTHON))
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
@@ -12,8 +14,8 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
 # The stamps are newer than the locks they were made from, so that an unchanged lock costs nothing the second time.
 $(VENV)/run.stamp: requirements/run.txt requirements/build.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Trailsight needs Python 3.11 or newer; name one: make PYTHON=python3.11")'
-	$(PYTHON) -m venv $(VENV)
+	@$(HOST_PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Trailsight needs Python 3.11 or newer; name one: make PYTHON=python3.11")'
+	$(HOST_PYTHON) -m venv $(VENV)
 	$(PIP) --require-hashes -r requirements/run.txt -r requirements/build.txt
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -58,3 +60,12 @@ lock: ## make the hashed locks in requirements/ anew (needs uv)
 	$(LOCK) pyproject.toml --group dev -o requirements/dev.txt
 	$(LOCK) pyproject.toml --group bench -o requirements/bench.txt
 	echo "setuptools>=77" | $(LOCK) - -o requirements/build.txt
+	printf "isal\nmsgspec\n" | $(LOCK) - -c requirements/run.txt --no-annotate -o requirements/lambda.txt
+
+# PYTHON that is a version (make bundle PYTHON=3.14) means Lambda's, whose wheels go into the bundle; else the default.
+ARCH ?= arm64
+LAMBDA_PYTHON := $(or $(filter 3.%,$(PYTHON)),3.13)
+
+.PHONY: bundle
+bundle: $(VENV)/run.stamp ## the flattener's zip for Lambda, build/flattener.zip (ARCH=arm64|x86_64 PYTHON=3.13)
+	$(BIN)/python -m tools.bundle --arch $(ARCH) --python $(LAMBDA_PYTHON) build/flattener.zip

@@ -19,7 +19,7 @@ from isal import igzip, isal_zlib
 
 from runtime.events.row import pairs
 
-CHUNK = 1 << 20
+CHUNK = 1 << 16  # what is unpacked at a time: small enough to stay in a core's own cache
 # One record larger than this is taken for broken: CloudTrail caps a record at 1 MB (with 1.11, some more).
 RECORD_LIMIT = 64 << 20
 

@@ -3,26 +3,29 @@
 Nothing is dropped. What fits a column goes there, what does not goes to `extra` under its path, and a record that
 no partition can hold is refused with `Unusable`.
 
-Two ways give the same row. The fast one lets msgspec decode a record that is as documented; a count of its quotes
-proves that no key was repeated. Anything else (unknown fields, other types, repeated keys, integers above 64
+Two ways give the same row. The fast one (`fast`) lets msgspec decode a record that is as documented; a count of its
+quotes proves that no key was repeated. Anything else (unknown fields, other types, repeated keys, integers above 64
 bits, lone surrogates) takes the careful one, which walks the record with the standard library's parser.
 """
 
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from operator import itemgetter
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import msgspec
 
 from runtime.events.columns import FIXED, PROMOTE, TAIL, Column, Kind, columns
+from runtime.events.fast import Decoded, TypeTree, Values, fast_way
 
 VERSION = 1
 """Version of the row; raised when the same record would give another row."""
+
+
+T = TypeVar("T")
 
 
 class Unusable(ValueError):
@@ -41,14 +44,7 @@ class Row(NamedTuple):
     promoted: list[tuple[int, str]]
 
 
-# Fields that real records hold both as booleans and as text; with msgspec told so, neither leaves the fast path.
-_BOOLEANS = {"managementEvent", "readOnly", "sessionCredentialFromConsole", "mfaAuthenticated", "assumedRoot"}
-
 _ISO = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,6})0*)?(Z|[+-]\d\d:?\d\d)", re.ASCII)
-
-_NOTHING = {b"null", b"{}"}
-
-type_tree = dict[str, "int | type_tree"]
 
 
 @lru_cache(maxsize=1 << 10)
@@ -61,6 +57,11 @@ def _is_day(text: str) -> bool:
 
 
 _is_clock = lru_cache(maxsize=1 << 12)(re.compile(r"T([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ", re.ASCII).fullmatch)
+
+
+def is_plain_time(text: str) -> bool:
+    """Whether a time is as CloudTrail writes it: YYYY-MM-DDTHH:MM:SSZ, and there is such a moment."""
+    return _is_day(text[:10]) and _is_clock(text[10:]) is not None
 
 
 @lru_cache(maxsize=1 << 12)
@@ -156,25 +157,25 @@ class RowMaker:
         fixed = [(at, c) for at, c in enumerate(self.columns) if c.kind in (Kind.SCALAR, Kind.JSON)]
         self._json = frozenset(at for at, c in fixed if c.kind is Kind.JSON)
         self._tree = _tree(fixed)
-        self._promote = self._promoted_trees()
+        self.promote = self._promoted_trees()
         self._tail = (None,) * len(TAIL)
         self._no_promoted = (None,) * (len(self.columns) - len(FIXED) - len(TAIL))
-
-        order: list[int] = []  # column index per place in the flattened structs; -1 for a struct itself
-        self._nested: list[tuple[int, tuple[None, ...]]] = []
-        struct = self._struct("Event", self._tree, order)
-        self._decode = msgspec.json.Decoder(struct).decode
-        places = {at: place for place, at in enumerate(order) if at >= 0}
-        self._pick = itemgetter(*(places[at] for at, _ in fixed))
-        self._booleans = [at for at, c in fixed if c.path[-1] in _BOOLEANS]
-        self._json_order = sorted(self._json)
+        self._fast = self.fast_way(lambda _, values: values)
 
     def row(self, record: bytes, sourcefile: str) -> Row:
         """Row of one record (a JSON object's bytes). Raises Unusable with the reason if there can be none."""
-        values, extra = self._fast(record) or self._careful(record)
+        found = self._fast(record)
+        if found is None:
+            values, extra = self._careful(record)
+        else:
+            values, extra = found.scalars, {}
+            for struct in found.structs:
+                values += struct
+            values += found.documents
+            values += self._tail
         text = values[self._eventtime]
-        if text is not None and _is_day(eventdate := text[:10]) and _is_clock(text[10:]):
-            pass  # as CloudTrail writes it
+        if text is not None and is_plain_time(text):
+            eventdate = text[:10]
         else:
             time = _parse_time(text) if text else None
             if time is None:
@@ -188,10 +189,10 @@ class RowMaker:
                 extra = {"eventID": json.dumps(identity), **extra}
             values[self._eventid] = "sha256:" + hashlib.sha256(record).hexdigest()
         promoted: list[tuple[int, str]] = []
-        for at, table in self._promote:
+        for at, table in self.promote:
             json_text = values[at]
             if json_text is not None and json_text[0] == "{":
-                _copy_promoted(json_text, table, promoted)
+                copy_promoted(json_text, table, promoted)
         if extra:
             values[self._extra] = "{" + ",".join(f"{json.dumps(k)}:{v}" for k, v in extra.items()) + "}"
         values[self._sourcefile] = sourcefile
@@ -204,54 +205,9 @@ class RowMaker:
             values[at] = value
         return tuple(values)
 
-    def _fast(self, record: bytes) -> tuple[list[str | None], dict[str, str]] | None:
-        """Values of a record that is as documented; None if it needs the careful way."""
-        try:
-            flat: list[Any] = list(_astuple(self._decode(record)))
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return None
-        structs = 0
-        for place, empty in self._nested:
-            child = flat[place]
-            if child is None:
-                flat += empty
-            else:
-                flat += _astuple(child)
-                structs += 1
-        values: list[Any] = [*self._pick(flat), *self._tail]
-        # msgspec keeps the last of repeated keys, silently (https://github.com/jcrist/msgspec/issues/648). So count
-        # quotes: a key has two and a string two. Outside free-form fields there must be as many as the decoded keys
-        # and strings account for. With more, a key may have stood there twice: the careful way tells.
-        quotes = record.count(b'"')
-        keys = strings = len(list(filter(None, flat)))
-        strings -= structs
-        for at in self._json_order:
-            raw = values[at]
-            if raw is None:
-                continue
-            strings -= 1
-            content = bytes(raw)
-            if content in _NOTHING:
-                values[at] = None
-                continue
-            if content[0] <= 0x20:  # msgspec keeps the space before a value
-                content = content.lstrip()
-            quotes -= content.count(b'"')
-            try:
-                values[at] = content.decode()
-            except UnicodeDecodeError:
-                return None
-        for at in self._booleans:
-            value = values[at]
-            if value is True:
-                values[at] = "true"
-                strings -= 1
-            elif value is False:
-                values[at] = "false"
-                keys += 1
-        if quotes != 2 * (keys + strings) and quotes != 2 * (keys + strings) + 4 * flat.count(""):
-            return None
-        return values, {}
+    def fast_way(self, made: Callable[[Sequence[int], Values], T]) -> Callable[[bytes], Decoded[T] | None]:
+        """The fast way of these columns; see `fast`."""
+        return fast_way(self._tree, self._json, made)
 
     def _careful(self, record: bytes) -> tuple[list[str | None], dict[str, str]]:
         """Values and `extra` of any record. Raises Unusable where it is not a JSON object in UTF-8."""
@@ -270,7 +226,7 @@ class RowMaker:
     def _walk(
         self,
         fields: Iterable[tuple[str, str]],
-        tree: type_tree,
+        tree: TypeTree,
         prefix: str,
         values: list[str | None],
         extra: dict[str, str],
@@ -293,7 +249,7 @@ class RowMaker:
             else:
                 extra[path] = raw
 
-    def _promoted_trees(self) -> list[tuple[int, type_tree]]:
+    def _promoted_trees(self) -> list[tuple[int, TypeTree]]:
         paths = {c.path: at for at, c in enumerate(self.columns) if c.kind is Kind.JSON}
         inner: dict[int, list[tuple[int, tuple[str, ...]]]] = {}
         for at, column in enumerate(self.columns):
@@ -303,41 +259,11 @@ class RowMaker:
                         inner.setdefault(parent, []).append((at, column.path[len(path) :]))
         return [(parent, _paths_tree(found)) for parent, found in inner.items()]
 
-    def _struct(self, name: str, tree: type_tree, order: list[int]) -> type[msgspec.Struct]:
-        """Struct of one level; appends to `order` what its places hold, then its children's places."""
-        fields: list[tuple[str, Any, Any]] = []
-        children: list[tuple[int, str, type_tree]] = []
-        for key, node in tree.items():
-            if isinstance(node, dict):
-                children.append((len(order), key, node))
-                order.append(-1)
-                fields.append((key, None, None))
-            else:
-                order.append(node)
-                kind = msgspec.Raw if node in self._json else (bool | str | None if key in _BOOLEANS else str | None)
-                fields.append((key, kind, None))
-        types: dict[str, type[msgspec.Struct]] = {}
-        for place, key, node in children:
-            before = len(order)
-            slot = len(self._nested)
-            self._nested.append((place, ()))
-            types[key] = self._struct(f"{name}_{key}", node, order)
-            # a child's own fields come first; its children's places are appended when they are reached
-            self._nested[slot] = (place, (None,) * len(node))
-            assert len(order) >= before + len(node)
-        return msgspec.defstruct(
-            name,
-            [(k, types[k] | None if k in types else t, d) for k, t, d in fields],
-            forbid_unknown_fields=True,
-            gc=False,
-        )
 
-
-_astuple = msgspec.structs.astuple
 _decode_level = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-def _copy_promoted(json_text: str, table: type_tree, promoted: list[tuple[int, str]]) -> None:
+def copy_promoted(json_text: str, table: TypeTree, promoted: list[tuple[int, str]]) -> None:
     """Append what the promoted paths of `table` find in a JSON object; of a repeated key, the last value."""
     try:
         found: Mapping[str, Any] = _decode_level(json_text)
@@ -348,12 +274,14 @@ def _copy_promoted(json_text: str, table: type_tree, promoted: list[tuple[int, s
         if node is None:
             continue
         raw = str(content, "utf-8")
-        if raw[0] <= " ":  # msgspec keeps the space before a value
+        first = raw[0]
+        if first <= " ":  # msgspec keeps the space before a value
             raw = raw.lstrip()
+            first = raw[0]
         if isinstance(node, dict):
-            if raw[0] == "{":
-                _copy_promoted(raw, node, promoted)
-        elif raw[0] == '"' and "\\" not in raw:
+            if first == "{":
+                copy_promoted(raw, node, promoted)
+        elif first == '"' and "\\" not in raw:
             promoted.append((node, raw[1:-1]))
         elif not _absent(raw):
             value = raw if raw[0] in "{[" else _scalar(raw)
@@ -361,13 +289,13 @@ def _copy_promoted(json_text: str, table: type_tree, promoted: list[tuple[int, s
                 promoted.append((node, value))
 
 
-def _tree(fixed: list[tuple[int, Column]]) -> type_tree:
+def _tree(fixed: list[tuple[int, Column]]) -> TypeTree:
     return _paths_tree((at, column.path) for at, column in fixed)
 
 
-def _paths_tree(paths: Iterable[tuple[int, tuple[str, ...]]]) -> type_tree:
+def _paths_tree(paths: Iterable[tuple[int, tuple[str, ...]]]) -> TypeTree:
     """Nested dict of keys down to column numbers. Raises ValueError for a path that ends inside another."""
-    tree: type_tree = {}
+    tree: TypeTree = {}
     for at, path in paths:
         level = tree
         for key in path[:-1]:

@@ -56,9 +56,10 @@ def test_every_real_record_rebuilds_from_its_row(real_records):
 
 def test_both_ways_give_the_same_row(real_records):
     """The fast way and the careful way agree on every real record, and the fast one serves nearly all."""
-    fast = [(MAKER._fast(record), MAKER._careful(record)) for record in real_records]
-    assert [a for a, b in fast if a is not None and a != b] == []
-    assert sum(a is None for a, _ in fast) < len(fast) * 0.01
+    both = [(MAKER._fast(record), MAKER._careful(record)) for record in real_records]
+    fast = [(([*a.scalars, *sum(a.structs, ()), *a.documents, None, None], {}), b) for a, b in both if a is not None]
+    assert [a for a, b in fast if a != b] == []
+    assert len(fast) > len(both) * 0.99
 
 
 EXTRA = [

@@ -1,0 +1,1 @@
+"""The flattener Lambda: log files that SQS messages name become flat files; the handler is `handler.handle`."""

@@ -1,0 +1,1 @@
+"""Makes what is deployed from what is here."""

@@ -1,0 +1,83 @@
+"""Makes the flattener's zip for Lambda: our sources and two locked wheels, the same bytes wherever it is made.
+
+Files are stored, not compressed: compressors differ from machine to machine, and Lambda unpacks the zip anyway.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+REPO = Path(__file__).parents[1]
+SOURCES = ("runtime/__init__.py", "runtime/events/*.py", "runtime/lambda/*.py")
+LOCK = "requirements/lambda.txt"
+LIMIT = 5_000_000
+MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}  # as Lambda names them, and as wheels do
+# Lambda's runtimes from python3.12 on are Amazon Linux 2023, which has glibc 2.34.
+GLIBC = range(17, 35)
+_LEFT_OUT = (".pyc", ".pyi", "/RECORD")
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+class BundleError(RuntimeError):
+    """The bundle cannot be made; the text says why."""
+
+
+def bundle(target: Path, arch: str = "arm64", python: str = "3.13") -> int:
+    """Write the zip for an architecture and a version of Python; returns its size in bytes. Raises BundleError."""
+    files = {str(path.relative_to(REPO)): path.read_bytes() for name in SOURCES for path in REPO.glob(name)}
+    with tempfile.TemporaryDirectory() as folder:
+        for wheel in _wheels(Path(folder), arch, python):
+            with zipfile.ZipFile(wheel) as archive:
+                names = [name for name in archive.namelist() if not name.endswith(("/", *_LEFT_OUT))]
+                files |= {name: archive.read(name) for name in names}
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_suffix(".partial")
+    with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as out:
+        for name in sorted(files):
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.create_system = 3  # Unix, so that the mode below counts
+            entry.external_attr = (0o755 if name.endswith(".so") else 0o644) << 16
+            out.writestr(entry, files[name])
+    size = partial.stat().st_size
+    if size > LIMIT:
+        raise BundleError(f"{partial} has {size:,} bytes, more than {LIMIT:,}: look at what {LOCK} brings")
+    partial.replace(target)
+    return size
+
+
+def _wheels(folder: Path, arch: str, python: str) -> list[Path]:
+    machine = MACHINES.get(arch)
+    if machine is None:
+        raise BundleError(f"no architecture {arch!r} in Lambda; choose from {', '.join(MACHINES)}")
+    tags = [f"manylinux_2_{minor}_{machine}" for minor in reversed(GLIBC)] + [f"manylinux2014_{machine}"]
+    platforms = [argument for tag in tags for argument in ("--platform", tag)]
+    lock = ("--require-hashes", "--requirement", str(REPO / LOCK))
+    options = ("--no-deps", "--only-binary", ":all:", "--implementation", "cp", "--python-version", python)
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+    run = subprocess.run(
+        [*command, *lock, *options, *platforms, "--dest", str(folder)], capture_output=True, text=True, check=False
+    )
+    if run.returncode:
+        raise BundleError(f"pip found no wheels for Python {python} on {arch}: {run.stderr.strip()[-500:]}")
+    return sorted(folder.glob("*.whl"))
+
+
+def main() -> None:
+    """`python -m tools.bundle [--arch ARCH] [--python VERSION] TARGET`."""
+    parser = argparse.ArgumentParser(prog="python -m tools.bundle", description=__doc__)
+    parser.add_argument("target", type=Path)
+    parser.add_argument("--arch", default="arm64", choices=MACHINES)
+    parser.add_argument("--python", default="3.13", help="version of Lambda's Python (3.13)")
+    options = parser.parse_args()
+    try:
+        size = bundle(options.target, options.arch, options.python)
+    except BundleError as error:
+        sys.exit(str(error))
+    sys.stdout.write(f"{options.target}: {size:,} bytes, Python {options.python} on {options.arch}\n")
+
+
+if __name__ == "__main__":
+    main()
