@@ -44,7 +44,7 @@ def compact(spark: SparkSession, lake: Storage, columns: Sequence[Column], at_le
 def _join(spark: SparkSession, lake: Storage, columns: Sequence[Column], day: str, small: Sequence[File]) -> Metrics:
     began = time.monotonic()
     run = Run(lake)
-    old = _read(spark, lake, columns, day, small)
+    old = _read(spark, lake, columns, small)
     metrics = Metrics(run.name, "compact", carried=old.count())
     days = [Piece(day, metrics.carried)]
     pieces = []
@@ -64,16 +64,17 @@ def _join(spark: SparkSession, lake: Storage, columns: Sequence[Column], day: st
     return metrics
 
 
-def _read(spark: SparkSession, lake: Storage, columns: Sequence[Column], day: str, files: Sequence[File]) -> DataFrame:
+def _read(spark: SparkSession, lake: Storage, columns: Sequence[Column], files: Sequence[File]) -> DataFrame:
     """All rows of the files, the declared columns first, then those that only older files have."""
     paths = [lake.uri(file.path) for file in files]
-    found = spark.read.option("mergeSchema", "true").parquet(*paths)
+    # The day comes from the folder: a literal would be optimised out of the sort, and the sort with it.
+    found = spark.read.option("mergeSchema", "true").option("basePath", lake.uri(EVENTS)).parquet(*paths)
     there = set(found.columns)
     declared = [c.name for c in columns if c.name in there]
     missing = {c.name for c in columns} - there
     rest = [name for name in found.columns if name not in declared and name != DATE]
     known = (F.lit(None).cast(StringType()).alias(c.name) if c.name in missing else F.col(c.name) for c in columns)
-    return found.select(*known, *(F.col(f"`{name}`") for name in rest), F.lit(day).alias(DATE))
+    return found.select(*known, *(F.col(f"`{name}`") for name in rest), DATE)
 
 
 if __name__ == "__main__":
