@@ -20,8 +20,9 @@ $(VENV)/run.stamp: requirements/run.txt requirements/build.txt pyproject.toml
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/dev.stamp: $(VENV)/run.stamp requirements/dev.txt
+$(VENV)/dev.stamp: $(VENV)/run.stamp requirements/dev.txt requirements/spark.txt
 	$(PIP) --require-hashes -r requirements/dev.txt
+	$(PIP) --require-hashes --no-build-isolation -r requirements/spark.txt
 	@touch $@
 
 DEMO := demo
@@ -40,6 +41,7 @@ test-long: $(VENV)/dev.stamp ## all tests, the long ones too
 
 bench: $(VENV)/run.stamp ## ratios against what a user would do instead (ARGS=--json for machines)
 	$(PIP) --require-hashes -r requirements/bench.txt
+	$(PIP) --require-hashes --no-build-isolation -r requirements/spark.txt
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 lint: $(VENV)/dev.stamp ## ruff: lint and format
@@ -59,6 +61,7 @@ lock: ## make the hashed locks in requirements/ anew (needs uv)
 	$(LOCK) pyproject.toml -o requirements/run.txt
 	$(LOCK) pyproject.toml --group dev -o requirements/dev.txt
 	$(LOCK) pyproject.toml --group bench -o requirements/bench.txt
+	$(LOCK) pyproject.toml --group spark -o requirements/spark.txt
 	echo "setuptools>=77" | $(LOCK) - -o requirements/build.txt
 	printf "isal\nmsgspec\n" | $(LOCK) - -c requirements/run.txt --no-annotate -o requirements/lambda.txt
 

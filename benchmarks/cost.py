@@ -1,0 +1,79 @@
+"""What a million events cost on AWS: a small model, each factor named, prices from one dated file (prices.yaml).
+
+Not measured on AWS. Seconds come from this repository's benchmarks on one core; waiting for S3 and network is not in
+them, so a real run takes longer. Storage is per month kept.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+PRICES = Path(__file__).parent / "prices.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Factors:
+    """What the costs follow from; per million events where the name does not say otherwise."""
+
+    events_per_log_file: float = 250.0
+    log_bytes_per_event: float = 200.0  # gzipped, as CloudTrail delivers it
+    flat_bytes_per_event: float = 250.0
+    parquet_bytes_per_event: float = 150.0
+    flattener_seconds_per_file: float = 0.25  # start of a warm call, reading, flattening, writing
+    flattener_gb: float = 0.25
+    files_per_call: float = 10.0  # SQS batch
+    job_seconds: float = 100.0  # one core; see the table `spark`
+    job_workers: float = 2.0  # G.1X: 1 DPU, 4 vCPU each; one is the driver
+    cores_at_work: float = 4.0
+    runs: float = 1.0  # of the job, for these million events
+    job_start_seconds: float = 30.0
+
+
+def table(factors: Factors | None = None) -> list[dict[str, Any]]:
+    """A row per item: its quantity for a million events, unit price and cost; the sums last."""
+    f = factors or Factors()
+    prices = yaml.safe_load(PRICES.read_text())
+    files = 1e6 / f.events_per_log_file
+    calls = files / f.files_per_call
+    busy = f.job_seconds / f.cores_at_work + f.runs * f.job_start_seconds
+    billed = max(busy, f.runs * prices["glue_minimum_seconds"])
+    parquet_files = max(f.runs, 1e6 * f.parquet_bytes_per_event / (128 << 20))
+    gigabyte = 1e6 / 2**30
+    items = [
+        (
+            "flattener: Lambda GB-seconds",
+            files * f.flattener_seconds_per_file * f.flattener_gb,
+            "lambda_gb_second_arm64",
+        ),
+        ("flattener: Lambda calls", calls, "lambda_request"),
+        ("flattener: SQS requests (receive, delete; S3 sends free of charge)", 2 * calls, "sqs_request"),
+        ("flattener: S3 GET of log files", files, "s3_get_request"),
+        ("flattener: S3 PUT of flat files", files, "s3_put_request"),
+        ("job: Glue DPU-hours", billed * f.job_workers / 3600, "glue_dpu_hour"),
+        ("job: S3 GET of flat files (verify, two passes)", 3 * files, "s3_get_request"),
+        ("job: S3 LIST of flat files (two listings)", 2 * files / 1000 + 20 * f.runs, "s3_put_request"),
+        ("job: S3 PUT, copy and delete of Parquet and records", 12 * parquet_files + 20 * f.runs, "s3_put_request"),
+        ("kept: flat files, GB-months", f.flat_bytes_per_event * gigabyte, "s3_gb_month"),
+        ("kept: Parquet, GB-months", f.parquet_bytes_per_event * gigabyte, "s3_gb_month"),
+    ]
+    rows = [
+        {
+            "way": title,
+            "quantity": f"{quantity:,.4g}",
+            "price": f"{prices[price]:.10f}".rstrip("0"),
+            "USD": f"{quantity * prices[price]:.5f}",
+        }
+        for title, quantity, price in items
+    ]
+    for name in ("flattener", "job", "kept"):
+        total = sum(quantity * prices[price] for title, quantity, price in items if title.startswith(name))
+        rows.append({"way": f"sum: {name}", "USD": f"{total:.5f}"})
+    return rows
+
+
+def title() -> str:
+    """What the table is, with the prices' date and Region."""
+    prices = yaml.safe_load(PRICES.read_text())
+    return f"cost per million events, USD; a model: list prices of {prices['date']}, {prices['region']}, to be checked"

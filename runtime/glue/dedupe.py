@@ -1,0 +1,67 @@
+"""Which rows are new: the same event is written once, by the rules of the local engine (runtime/local/merge.py).
+
+The same event is the same (eventdate, coalesce(recipientaccountid, ''), eventid). What the lake holds stays; of the
+batch's copies the first in (log file, flat file, place) is kept. Another copy is a duplicate if its content is equal to
+a kept one, and set aside as duplicate-differs if not; `sourcefile` is no content.
+
+Most events come once. So a first pass finds, by hashes of key columns alone, the suspects: events that the batch has
+twice or that a touched partition may hold. Only these few are compared in full. A hash that two events share costs a
+comparison, never a row.
+"""
+
+from collections.abc import Sequence
+
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql.types import StringType, StructField, StructType, TimestampNTZType
+
+from runtime.events.columns import Column
+from runtime.glue.parse import DATE, EVENT, HASH, event_hash, parsed, rows
+
+FATE = "_fate"
+KEPT, DUPLICATE, DIFFERS = "kept", "duplicate", "differs"
+
+
+def lake_rows(spark: SparkSession, events: str, days: Sequence[str], columns: Sequence[Column]) -> DataFrame | None:
+    """The named columns of these partitions' rows, with `eventdate`; None if there are no such partitions.
+
+    A column that a file does not have is null. Only these partitions' folders are listed.
+    """
+    if not days:
+        return None
+    fields = [StructField(c.name, TimestampNTZType() if c.type == "timestamp" else StringType()) for c in columns]
+    schema = StructType([*fields, StructField(DATE, StringType())])
+    paths = [f"{events}/{DATE}={day}" for day in days]
+    return spark.read.schema(schema).option("basePath", events).parquet(*paths)
+
+
+def suspects(keys: DataFrame, lake: DataFrame | None) -> DataFrame:
+    """Hashes of the events that `keys` (with `_hash`) has twice, or that `lake` may hold; cached."""
+    found = keys.groupBy(HASH).count().filter("count > 1").select(HASH)
+    if lake is not None:
+        held = lake.select(event_hash().alias(HASH))
+        found = found.union(keys.select(HASH).join(held, HASH, "left_semi"))
+    return found.distinct().persist(StorageLevel.MEMORY_AND_DISK)
+
+
+def resolved(lines: DataFrame, doubtful: DataFrame, lake: DataFrame | None, columns: Sequence[Column]) -> DataFrame:
+    """The batch's rows whose event is among the `doubtful` hashes, each with its `_fate`; cached."""
+    names = [column.name for column in columns]
+    few = parsed(lines, ("eventtime", *EVENT)).join(doubtful, HASH, "left_semi")
+    batch = rows(few.select("value", "_file", "_at"), columns).withColumn("_held", F.lit(False))
+    both = batch.drop(HASH)
+    if lake is not None:
+        held = lake.withColumn(HASH, event_hash()).join(doubtful, HASH, "left_semi").drop(HASH)
+        held = held.withColumns({"_file": F.lit(""), "_at": F.lit(0).cast("bigint"), "_held": F.lit(True)})
+        both = both.unionByName(held)
+    content = F.sha2(F.to_json(F.struct(*(n for n in names if n != "sourcefile"))), 256)
+    event = Window.partitionBy(DATE, F.coalesce(F.col(EVENT[0]), F.lit("")), EVENT[1])
+    first = F.row_number().over(event.orderBy(F.col("_held").desc(), "sourcefile", "_file", "_at")) == 1
+    # What is kept of an event: what the lake holds of it, or else the first copy.
+    marked = both.select("*", content.alias("_content"), (F.col("_held") | first).alias("_kept"))
+    said = F.collect_set(F.when(F.col("_kept"), F.col("_content"))).over(event)
+    equal = F.array_contains(said, F.col("_content"))
+    fate = F.when(F.col("_kept"), KEPT).when(equal, DUPLICATE).otherwise(DIFFERS)
+    fates = marked.select(*names, DATE, "_held", fate.alias(FATE)).filter(~F.col("_held"))
+    return fates.select(*names, DATE, FATE).persist(StorageLevel.MEMORY_AND_DISK)

@@ -1,0 +1,191 @@
+"""Flat lines into the lake: one run from its lines to its commit; `rebuild` replaces whole partitions.
+
+Two passes over the lines: the first parses only what identifies an event and gives row counts and suspects; the second
+parses everything, and writes. A rebuilt day's partition is written anew from its flat files, by the row version of now;
+a row that none of them has any more is carried over from the old partition, so that a rebuild never loses one.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+from pyspark import StorageLevel
+from pyspark.sql import Column as Expression
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812
+
+from runtime.events.columns import Column
+from runtime.glue import write
+from runtime.glue.arguments import Days
+from runtime.glue.commit import Change, Run
+from runtime.glue.dedupe import DIFFERS, DUPLICATE, FATE, KEPT, lake_rows, resolved, suspects
+from runtime.glue.layout import Piece, hour, large, plan
+from runtime.glue.metrics import Metrics
+from runtime.glue.parse import DATE, EVENT, HASH, REASON, parsed, rows
+from runtime.glue.storage import Storage
+
+EVENTS = "parquettrails"
+_KEYS = ("eventtime", *EVENT)
+
+
+def load(
+    spark: SparkSession,
+    lake: Storage,
+    run: Run,
+    lines: DataFrame,
+    columns: Sequence[Column],
+    metrics: Metrics,
+    rebuild: Days | None = None,
+) -> None:
+    """Stage and commit the lines' new rows; with `rebuild`, all rows of these days in place of what the lake has.
+
+    `metrics` says what was done. Raises Unbalanced, and commits nothing, if a row is unaccounted for.
+    """
+    began = time.monotonic()
+    _Load(spark, lake, run, lines, columns, metrics, rebuild).go(began)
+
+
+class _Load:
+    def __init__(
+        self,
+        spark: SparkSession,
+        lake: Storage,
+        run: Run,
+        lines: DataFrame,
+        columns: Sequence[Column],
+        metrics: Metrics,
+        rebuild: Days | None,
+    ) -> None:
+        self._spark, self._lake, self._run, self._lines = spark, lake, run, lines
+        self._columns, self._metrics, self._rebuild = columns, metrics, rebuild
+        self._names = [column.name for column in columns]
+        self._cached: list[DataFrame] = []
+
+    def go(self, began: float) -> None:
+        metrics = self._metrics
+        try:
+            keys = self._cache(
+                parsed(self._lines, _KEYS).select(DATE, HASH, REASON, EVENT[0], hour(F.col("eventtime")).alias("_hour"))
+            )
+            days = self._count(keys)
+            new, held = self._new(keys, days)
+            if days or held is not None:
+                slots = plan(days, self._pieces(keys, large(days)))
+                metrics.written = write.write_rows(self._spark, self._lake, self._run, new, slots)
+            if metrics.quarantined:
+                bad = parsed(self._lines, _KEYS).filter(F.col(REASON).isNotNull())
+                metrics.quarantined = write.write_lines(self._spark, self._lake, self._run, bad)
+        finally:
+            for frame in self._cached:
+                frame.unpersist()
+        metrics.check()
+        self._commit(began)
+
+    def _count(self, keys: DataFrame) -> list[Piece]:
+        """Rows of each day, and the lines that are none."""
+        metrics = self._metrics
+        days: Counter[str] = Counter()
+        for row in keys.groupBy(DATE, F.col(REASON).isNull().alias("good")).count().collect():
+            metrics.read += row["count"]
+            if not row["good"]:
+                metrics.quarantined += row["count"]
+            elif self._rebuild is not None and row[DATE] not in self._rebuild:
+                metrics.outside += row["count"]
+            else:
+                days[row[DATE]] += row["count"]
+        return [Piece(day, count) for day, count in sorted(days.items())]
+
+    def _new(self, keys: DataFrame, days: Sequence[Piece]) -> tuple[DataFrame, DataFrame | None]:
+        """Rows to write, and those of them that are carried over."""
+        good = keys.filter(F.col(REASON).isNull() & self._wanted())
+        existing = [] if self._rebuild else self._existing({piece.day for piece in days})
+        events = self._lake.uri(EVENTS)
+        key_columns = [column for column in self._columns if column.name in EVENT]
+        doubtful = suspects(good, lake_rows(self._spark, events, existing, key_columns))
+        self._cached.append(doubtful)
+        new = rows(self._lines, self._columns).filter(self._wanted())
+        if doubtful.count():
+            held = lake_rows(self._spark, events, existing, self._columns)
+            fates = resolved(self._lines, doubtful, held, self._columns)
+            self._cached.append(fates)
+            self._settle(fates)
+            new = new.join(doubtful, HASH, "left_anti").select(*self._names, DATE)
+            new = new.unionByName(fates.filter((F.col(FATE) == KEPT) & self._wanted()).select(*self._names, DATE))
+        carried = self._carried()
+        new = new.select(*self._names, DATE)
+        return (new if carried is None else new.unionByName(carried)), carried
+
+    def _settle(self, fates: DataFrame) -> None:
+        metrics = self._metrics
+        wanted = fates.filter(self._wanted())
+        counts = {row[FATE]: row["count"] for row in wanted.groupBy(FATE).count().collect()}
+        metrics.duplicates = counts.get(DUPLICATE, 0)
+        if counts.get(DIFFERS):
+            differs = wanted.filter(F.col(FATE) == DIFFERS)
+            metrics.duplicate_differs = write.write_differing(self._spark, self._lake, self._run, differs, self._names)
+
+    def _carried(self) -> DataFrame | None:
+        """Rows of the partitions to be replaced that the flat files do not have."""
+        if self._rebuild is None:
+            return None
+        old = lake_rows(self._spark, self._lake.uri(EVENTS), self._existing(None), self._columns)
+        if old is None:
+            return None
+        found = rows(self._lines, [c for c in self._columns if c.name in _KEYS]).select(DATE, *EVENT).distinct()
+        account = EVENT[0]
+        same = (old[DATE] == found[DATE]) & old[account].eqNullSafe(found[account]) & (old[EVENT[1]] == found[EVENT[1]])
+        carried = self._cache(old.join(found, same, "left_anti").select(*self._names, DATE))
+        self._metrics.carried = carried.count()
+        return carried if self._metrics.carried else None
+
+    def _wanted(self) -> Expression:
+        if self._rebuild is None:
+            return F.lit(True)
+        return F.col(DATE).between(self._rebuild.first, self._rebuild.last)
+
+    def _pieces(self, keys: DataFrame, cut: Sequence[str]) -> list[Piece]:
+        if not cut:
+            return []
+        good = keys.filter(F.col(REASON).isNull() & F.col(DATE).isin(*cut))
+        account = F.coalesce(F.col(EVENT[0]), F.lit("")).alias("account")
+        counted = good.groupBy(DATE, account, "_hour").count().collect()
+        return [Piece(row[DATE], row["count"], row["account"], row["_hour"]) for row in counted]
+
+    def _existing(self, days: set[str] | None) -> list[str]:
+        """Days that have a partition, of these or of those to be rebuilt."""
+        names = [name.removeprefix(f"{DATE}=") for name in self._lake.folders(EVENTS) if name.startswith(f"{DATE}=")]
+        if days is not None:
+            return [day for day in names if day in days]
+        return [day for day in names if self._rebuild is not None and day in self._rebuild]
+
+    def _cache(self, frame: DataFrame) -> DataFrame:
+        self._cached.append(frame.persist(StorageLevel.MEMORY_AND_DISK))
+        return frame
+
+    def _commit(self, began: float) -> None:
+        metrics, run = self._metrics, self._run
+        moves = run.moves(write.ROWS, write.PARQUET, EVENTS)
+        old = {day: self._parquet(day) for day in self._existing(None)} if self._rebuild else {}
+        changes: dict[str, Change] = {day: Change([], files) for day, files in old.items()}
+        for source, target in moves:
+            day = target.split("/")[1].removeprefix(f"{DATE}=")
+            changes.setdefault(day, Change()).moves.append((source, target))
+        sizes = {file.path: file.size for file in self._lake.files(run.staged(write.ROWS))}
+        metrics.files, metrics.partitions = len(moves), len({target.rsplit("/", 1)[0] for _, target in moves})
+        metrics.files_replaced = sum(map(len, old.values()))
+        metrics.written_bytes = sum(sizes[source] for source, _ in moves)
+        metrics.seconds = round(time.monotonic() - began, 3)
+        aside = run.moves(write.LINES, write.TEXT, f"quarantine/{run.name}/lines")
+        aside += run.moves(write.DIFFERS, write.TEXT, f"quarantine/{run.name}/differs")
+        beside = [(source, target.removesuffix(write.TEXT) + ".jsonl") for source, target in aside]
+        self._lake.put(run.staged("metrics.json"), metrics.record())
+        beside.append((run.staged("metrics.json"), metrics.path))
+        run.commit([*self._appearing(changes), Change(beside)])
+
+    def _parquet(self, day: str) -> list[str]:
+        return [f.path for f in self._lake.files(f"{EVENTS}/{DATE}={day}") if f.path.endswith(write.PARQUET)]
+
+    def _appearing(self, changes: dict[str, Change]) -> list[Change]:
+        """One change per day that replaces something, all others together: they appear at once."""
+        plain = Change([move for change in changes.values() if not change.deletes for move in change.moves])
+        return [plain, *(change for change in changes.values() if change.deletes)]

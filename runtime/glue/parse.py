@@ -1,0 +1,65 @@
+"""Flat lines to columns: one JSON parse, everything a string, eventtime cast once, and why a line is no row.
+
+Input is a DataFrame of lines: `value` (the line), `_file` (where it stood), `_at` (its place; rises within a file).
+"""
+
+from collections.abc import Iterable
+
+from pyspark.sql import Column as Expression
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's own pages have it
+from pyspark.sql.types import StringType, StructField, StructType
+
+from runtime.events.columns import PARTITION, Column
+
+DATE = PARTITION.name
+LINE = ("value", "_file", "_at")
+EVENT = ("recipientaccountid", "eventid")  # with the day, what makes two copies one event
+REASON = "_reason"
+HASH = "_hash"
+_CORRUPT = "_corrupt"
+_ONCE = "_once"
+
+
+def parsed(lines: DataFrame, names: Iterable[str]) -> DataFrame:
+    """The lines with the named columns as text, `eventdate`, `_hash` (of the event) and `_reason`, null for a row.
+
+    Only the named columns are materialised; `eventtime`, account and event id must be among them.
+    """
+    names = tuple(names)
+    schema = StructType([StructField(name, StringType()) for name in (*names, _CORRUPT)])
+    options = {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": _CORRUPT}
+    # A number that cannot be computed twice keeps a filter on it above the parse, which would be done again below.
+    once = F.monotonically_increasing_id().alias(_ONCE)
+    row = lines.select(*LINE, once, F.from_json("value", schema, options).alias("_row"))
+    columns = [F.col(f"_row.`{name}`").alias(name) for name in names]
+    eventtime, identity = F.col("_row.eventtime"), F.col("_row.eventid")
+    reason = (
+        F.when(F.col("_row").isNull() | F.col(f"_row.{_CORRUPT}").isNotNull(), "not one JSON object of text values")
+        .when(eventtime.isNull(), "no eventtime")
+        .when(instant(eventtime).isNull(), "eventtime is no time")
+        .when(identity.isNull(), "no eventid")
+    )
+    day = F.substring(eventtime, 1, 10).alias(DATE)
+    named = row.select(*LINE, *columns, day, reason.alias(REASON), _ONCE)
+    return named.withColumn(HASH, event_hash()).filter(F.col(_ONCE) >= 0).drop(_ONCE)
+
+
+def rows(lines: DataFrame, columns: Iterable[Column]) -> DataFrame:
+    """The lines that are rows, their columns as the lake has them, with `eventdate`, `_hash`, `_file` and `_at`."""
+    columns = tuple(columns)
+    good = parsed(lines, (c.name for c in columns)).filter(F.col(REASON).isNull())
+    typed = (instant(F.col(c.name)).alias(c.name) if c.type == "timestamp" else F.col(c.name) for c in columns)
+    return good.select(*typed, DATE, HASH, "_file", "_at")
+
+
+def instant(text: Expression) -> Expression:
+    """Timestamp without zone of `YYYY-MM-DDTHH:MM:SS[.ffffff]Z`; null for any other text."""
+    shaped = F.length(text).between(20, 27) & text.endswith("Z") & (F.substring(text, 11, 1) == "T")
+    return F.when(shaped, text.cast("timestamp_ntz"))
+
+
+def event_hash() -> Expression:
+    """64 bits of an event's identity: equal for the same event, hardly ever for two."""
+    account, identity = EVENT
+    return F.xxhash64(F.col(DATE), F.coalesce(F.col(account), F.lit("")), F.col(identity))

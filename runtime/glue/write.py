@@ -1,0 +1,61 @@
+"""Writes rows and quarantine lines into a run's staging folder, and counts what really stands there."""
+
+from collections.abc import Sequence
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql.types import StringType, StructField, StructType
+
+from runtime.glue.commit import Run
+from runtime.glue.layout import ROW_GROUP_BYTES, SLOT_ROWS, Piece, laid_out
+from runtime.glue.parse import DATE, REASON
+from runtime.glue.storage import Storage
+
+ROWS, LINES, DIFFERS = "rows", "lines", "differs"
+PARQUET, TEXT = ".parquet", ".txt"
+
+
+def write_rows(
+    spark: SparkSession, lake: Storage, run: Run, rows: DataFrame, slots: Sequence[tuple[Piece, int]]
+) -> int:
+    """Stage the rows as the lake's Parquet files; their number, from the files' footers."""
+    path = lake.uri(run.staged(ROWS))
+    (
+        laid_out(spark, rows, slots)
+        .write.partitionBy(DATE)
+        .option("parquet.block.size", ROW_GROUP_BYTES)
+        .option("maxRecordsPerFile", 2 * SLOT_ROWS)  # an account's hour that is larger than any file should be
+        .parquet(path)
+    )
+    return spark.read.schema(StructType([StructField(DATE, StringType())])).parquet(path).count()
+
+
+def write_lines(spark: SparkSession, lake: Storage, run: Run, bad: DataFrame) -> int:
+    """Stage lines that are no rows, with file, reason and the line itself; their number."""
+    text = F.col("value")
+    is_text = F.encode(F.decode(text.cast("binary"), "UTF-8"), "UTF-8") == text.cast("binary")
+    said = F.struct(
+        F.lit("line").alias("kind"),
+        F.col(REASON).alias("reason"),
+        F.col("_file").alias("source"),
+        F.when(is_text, text).alias("line"),
+        F.when(~is_text, F.base64(text.cast("binary"))).alias("line_base64"),
+    )
+    return _write_text(spark, lake, run, LINES, bad.select(F.to_json(said).alias("value")))
+
+
+def write_differing(spark: SparkSession, lake: Storage, run: Run, differs: DataFrame, names: Sequence[str]) -> int:
+    """Stage copies of a known event that say something else; their number."""
+    said = F.struct(
+        F.lit("duplicate-differs").alias("kind"),
+        F.lit("another event with this eventID is in the lake, with other content").alias("reason"),
+        F.col("sourcefile").alias("key"),
+        F.struct(DATE, *(F.col(name).cast("string").alias(name) for name in names)).alias("row"),
+    )
+    return _write_text(spark, lake, run, DIFFERS, differs.select(F.to_json(said).alias("value")))
+
+
+def _write_text(spark: SparkSession, lake: Storage, run: Run, part: str, lines: DataFrame) -> int:
+    path = lake.uri(run.staged(part))
+    lines.coalesce(1).write.text(path)
+    return spark.read.text(path).count()

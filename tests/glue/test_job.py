@@ -1,0 +1,304 @@
+"""The job takes every line to exactly one place, once, whatever the flat files hold and however often it runs."""
+
+import gzip
+import json
+import re
+from datetime import UTC, date, datetime, timedelta
+
+import pyarrow.parquet as pq
+import pytest
+
+pytest.importorskip("pyspark")
+
+from runtime.events.columns import COLUMNS, PARTITION
+from runtime.events.row import RowMaker
+from runtime.glue import layout, source
+from runtime.glue.arguments import Days
+from runtime.glue.storage import storage
+from tests.glue.flat import line, put
+from tests.local.logs import encode, event
+
+MAKER = RowMaker()
+DAY = "2024-05-06"
+COUNTS = ("read", "written", "duplicates", "duplicate_differs", "quarantined")
+
+
+def flat(identity: str, time: str = f"{DAY}T07:08:09Z", file: str = "f1", maker: RowMaker = MAKER, **fields) -> bytes:
+    return line(maker, encode(event(identity, time, **fields)), f"AWSLogs/{file}.json.gz")
+
+
+def counts(metrics: dict) -> tuple[int, ...]:
+    return tuple(metrics[name] for name in COUNTS)
+
+
+def test_every_line_goes_to_one_place(job):
+    """New rows to their own day, equal copies counted, others set aside, broken lines and files quarantined: once."""
+    no_account = json.dumps({"eventtime": f"{DAY}T01:00:00.000001Z", "eventid": "no-account"}).encode() + b"\n"
+    same_id = flat("e1", account="999988887777")
+    put(job.source, DAY, "f1", flat("e2"), flat("e1"), flat("e1"), same_id, b"\n", no_account, no_account)
+    put(
+        job.source,
+        "2024-05-07",
+        "f2",
+        flat("e1", file="f2"),  # an equal copy in another log file
+        flat("e1", file="f0", userAgent="differs"),  # first by its log file's name: this one is kept
+        flat("e3", "2019-01-02T03:04:05Z", file="f2"),  # late by years
+        flat("e4", f"{DAY}T23:59:59.999999Z", file="f2"),
+        flat("e4", f"{DAY}T23:59:59Z", file="f2"),  # same event, other time
+        b'{"eventid":"cut\n',
+        b"[1]\n",
+        b'{"eventid":"x"}\n',
+        b'{"eventid":"x","eventtime":"2024-13-01T00:00:00Z"}\n',
+        b'{"eventid":"x","eventtime":"2024-01"}\n',
+        b'{"eventtime":"2024-01-01T00:00:00Z"}\n',
+        b'{"eventid":"caf\xe9\n',
+    )
+    damaged = put(job.source, DAY, "f3", flat("lost"))
+    damaged.write_bytes(damaged.read_bytes()[:-5])
+    first = job.run()
+    assert counts(first) == (18, 6, 1, 4, 7)
+    assert job.rows("eventid", "recipientaccountid", "useragent", "sourcefile", "eventtime") == [
+        ("2019-01-02", "e3", "111122223333", None, "AWSLogs/f2.json.gz", datetime(2019, 1, 2, 3, 4, 5)),
+        (DAY, "e1", "111122223333", "differs", "AWSLogs/f0.json.gz", datetime(2024, 5, 6, 7, 8, 9)),
+        (DAY, "e1", "999988887777", None, "AWSLogs/f1.json.gz", datetime(2024, 5, 6, 7, 8, 9)),
+        (DAY, "e2", "111122223333", None, "AWSLogs/f1.json.gz", datetime(2024, 5, 6, 7, 8, 9)),
+        (DAY, "e4", "111122223333", None, "AWSLogs/f2.json.gz", datetime(2024, 5, 6, 23, 59, 59, 999999)),
+        (DAY, "no-account", None, None, None, datetime(2024, 5, 6, 1, 0, 0, 1)),
+    ]
+    assert (first["flatfiles"], first["flatfiles_set_aside"]) == (2, 1)
+    assert (first["files"], first["partitions"], len(job.files())) == (2, 2, 2)
+    assert first["written_bytes"] == sum((job.lake / "parquettrails" / name).stat().st_size for name in job.files())
+    assert not damaged.exists()
+    lines = job.quarantine()
+    differing = [(q["key"], q["row"]["eventid"]) for q in lines if q["kind"] == "duplicate-differs"]
+    assert sorted(differing) == [("AWSLogs/f1.json.gz", "e1")] * 2 + [("AWSLogs/f2.json.gz", i) for i in ("e1", "e4")]
+    broken = [(q["reason"], q.get("line")) for q in lines if q["kind"] == "line"]
+    assert sorted(broken, key=str) == [
+        ("eventtime is no time", '{"eventid":"x","eventtime":"2024-01"}'),
+        ("eventtime is no time", '{"eventid":"x","eventtime":"2024-13-01T00:00:00Z"}'),
+        ("no eventid", '{"eventtime":"2024-01-01T00:00:00Z"}'),
+        ("no eventtime", '{"eventid":"x"}'),
+        ("not one JSON object of text values", '{"eventid":"cut'),
+        ("not one JSON object of text values", "[1]"),
+        ("not one JSON object of text values", None),
+    ]
+    assert [q["source"].rsplit("/", 1)[1] for q in lines if q["kind"] == "line"] == ["f2.gz"] * 7
+
+    # Again, all of it and something new: the lake's rows stay what they are, what is equal to them is a duplicate.
+    put(job.source, DAY, "f4", flat("new", file="f4"), flat("e2", file="f4"), flat("e2", file="f4", userAgent="other"))
+    before = job.rows("eventid", "sourcefile")
+    again = job.run()
+    assert counts(again) == (21, 1, 8, 5, 7)
+    assert job.rows("eventid", "sourcefile") == sorted([*before, (DAY, "new", "AWSLogs/f4.json.gz")])
+    assert job.left() == []
+
+
+def test_nothing_to_do(job):
+    """No folder, an empty one, or one without flat files: a record of zeros, and no files."""
+    assert counts(job.run()) == (0, 0, 0, 0, 0)
+    (job.source / f"dt={DAY}").mkdir()
+    (job.source / f"dt={DAY}" / "README").write_text("no flat file")
+    assert counts(job.run()) == (0, 0, 0, 0, 0)
+    assert job.files() == []
+
+
+def test_large_days_are_cut_and_sorted(job, monkeypatch):
+    """A day of many rows becomes several files, each with its stretch of (account, time); all sorted, nulls last."""
+    monkeypatch.setattr(layout, "plan", lambda days, pieces, real=layout.plan: real(days, pieces, 50))
+    monkeypatch.setattr("runtime.glue.load.plan", layout.plan)
+    monkeypatch.setattr("runtime.glue.load.large", lambda days, real=layout.large: real(days, 50))
+    events = [
+        flat(f"{a}-{h:02d}-{n}", f"{DAY}T{h:02d}:00:{n:02d}Z", account=f"{a:012d}")
+        for n in range(2)
+        for h in range(24)
+        for a in (3, 1, 2, 4)
+    ]
+    events += [json.dumps({"eventtime": f"{DAY}T00:00:00Z", "eventid": f"none-{n}"}).encode() + b"\n" for n in range(8)]
+    put(job.source, DAY, "f1", *events)
+    metrics = job.run()
+    assert (metrics["written"], metrics["files"]) == (200, 4)
+    spans = []
+    for name in job.files():
+        table = pq.read_table(job.lake / "parquettrails" / name, partitioning=None).select(
+            ["recipientaccountid", "eventtime", "eventid"]
+        )
+        keys = [(a is None, a, t, i) for a, t, i in zip(*table.to_pydict().values(), strict=True)]
+        assert keys == sorted(keys)
+        spans.append((table.num_rows, sorted(set(table["recipientaccountid"].to_pylist()) - {None})))
+    assert sum(rows for rows, _ in spans) == 200
+    assert all(25 <= rows <= 100 for rows, _ in spans)
+    assert all(len(accounts) <= 3 for _, accounts in spans)
+
+
+def test_what_a_crawler_makes_of_it_is_the_declared_table(job):
+    """Names and types that a Glue crawler takes from footer and folder are those of the event row, in its order."""
+    put(job.source, DAY, "f1", flat("e1"))
+    job.run()
+    [name] = job.files()
+    schema = pq.ParquetFile(job.lake / "parquettrails" / name).schema
+    found = []
+    for at in range(len(schema)):
+        column = schema.column(at)
+        kind = str(column.logical_type)
+        assert column.path == column.name  # no nesting, which would make a struct
+        found.append((column.name, "string" if kind == "String" else "timestamp" if "Timestamp(" in kind else kind))
+    key, value = name.split("/")[0].split("=")
+    assert found == [(column.name, column.type) for column in COLUMNS]
+    assert (key, PARTITION.type) == (PARTITION.name, "string")
+    assert not re.fullmatch(r"-?\d+(\.\d+)?", value)  # a crawler makes a number's folder an int
+
+
+def test_folders_that_are_read(job):
+    """The last days' folders, and backfilled ones while their mark lasts; a mark that is over is removed."""
+    flats = storage(str(job.source))
+    today = date(2024, 5, 10)
+    for day in ("2020-01-01", "2020-01-02", "2024-05-07", "2024-05-08", "2024-05-10", "2024-05-11", "2024-05-12"):
+        put(job.source, day, "f", b"")
+    assert source.recent(flats, 3, today) == ["dt=2024-05-08", "dt=2024-05-10", "dt=2024-05-11"]
+    source.mark_backfill(flats, Days("2019-12-01", "2020-01-01"), today)
+    assert source.recent(flats, 1, today) == ["dt=2020-01-01", "dt=2024-05-10", "dt=2024-05-11"]
+    assert source.recent(flats, 1, today + timedelta(1)) == ["dt=2024-05-11", "dt=2024-05-12"]
+    assert list(flats.files("_backfill")) == []
+    assert source.within(flats, Days("2020-01-02", "2024-05-07")) == ["dt=2020-01-02", "dt=2024-05-07"]
+
+
+def test_default_folders_are_the_last_days(job):
+    """Without --folders, an old day's folder is not read, yesterday's is."""
+    yesterday = (datetime.now(UTC) - timedelta(1)).date().isoformat()
+    put(job.source, "2020-01-01", "old", flat("old"))
+    put(job.source, yesterday, "new", flat("new"))
+    job.run("--days", "3")
+    assert [row[1] for row in job.rows("eventid")] == ["new"]
+
+
+def test_rebuild_brings_a_new_column_to_old_rows(job):
+    """After a path is promoted and files flattened again, a rebuild's partitions have it; other days stay untouched."""
+    old = ("requestParameters.bucketName",)
+    new = (*old, "requestParameters.color")
+    days = {"2024-05-05": "a", DAY: "b", "2024-05-07": "c"}
+
+    def flatten(promote: tuple[str, ...]) -> None:
+        maker = RowMaker(promote)
+        for day, letter in days.items():
+            first = flat(
+                f"{letter}1",
+                f"{day}T10:00:00Z",
+                f"x_{day.replace('-', '')}T1005Z_{letter}",
+                maker,
+                requestParameters={"color": letter},
+            )
+            last = flat(
+                f"{letter}2",
+                f"{day}T23:59:00Z",
+                f"x_{day.replace('-', '')}T1005Z_{letter}",
+                maker,
+                requestParameters={"color": "late"},
+            )
+            put(job.source, day, f"x_{day.replace('-', '')}T1005Z_{letter}", first, last)
+        # One row of DAY came five days late, and one from a flat file that is gone by then.
+        late = flat("late", f"{DAY}T01:00:00Z", "y_20240511T0000Z_l", maker, requestParameters={"color": "l"})
+        put(
+            job.source,
+            "2024-05-11",
+            "y_20240511T0000Z_l",
+            late,
+            flat("other", "2024-05-11T00:00:00Z", "y_20240511T0000Z_l", maker),
+        )
+
+    flatten(old)
+    gone = put(job.source, DAY, "z", flat("gone", file="z_20240506T0000Z_z", maker=RowMaker(old)))
+    job.run("--promote", ",".join(old))
+    untouched = [name for name in job.files() if DAY not in name]
+    gone.unlink()
+    flatten(new)
+    metrics = job.run("--promote", ",".join(new), "--rebuild", f"{DAY}..{DAY}")
+    assert (metrics["read"], metrics["written"], metrics["outside"], metrics["carried"]) == (6, 4, 3, 1)
+    assert (metrics["files_replaced"], metrics["partitions"]) == (1, 1)
+    rebuilt = list(job.lake.glob(f"parquettrails/eventdate={DAY}/*.parquet"))
+    assert len(rebuilt) == 1
+    table = pq.read_table(rebuilt[0], partitioning=None).select(["eventid", "requestparameters_color"])
+    assert sorted(table.to_pylist(), key=str) == [
+        {"eventid": "b1", "requestparameters_color": "b"},
+        {"eventid": "b2", "requestparameters_color": "late"},
+        {"eventid": "gone", "requestparameters_color": None},
+        {"eventid": "late", "requestparameters_color": "l"},
+    ]
+    assert [name for name in job.files() if DAY not in name] == untouched
+    # Loading the same files again adds nothing to the rebuilt day.
+    assert job.run("--promote", ",".join(new), "--folders", f"{DAY}..{DAY}")["written"] == 0
+
+
+def test_compaction_joins_small_files(job):
+    """Many small files of a day become one with the same rows, sorted; days with few are left; dedupe still knows all."""
+    for number in range(3):
+        put(
+            job.source,
+            DAY,
+            f"f{number}",
+            flat(f"e{number}", f"{DAY}T0{9 - number}:00:00Z"),
+            flat(f"x{number}", "2024-05-01T00:00:00Z"),
+        )
+        job.run("--folders", f"{DAY}..{DAY}")
+        (job.source / f"dt={DAY}" / f"f{number}.gz").unlink()
+    put(job.source, DAY, "g", flat("once", "2024-04-01T00:00:00Z"))
+    job.run()
+    before, files = job.rows("eventid", "eventtime"), job.files()
+    assert job.compact("--smallfiles", "4") == []
+    assert job.files() == files
+    records = job.compact("--smallfiles", "3")
+    assert [(r["task"], r["carried"], r["written"], r["files"], r["files_replaced"]) for r in records] == [
+        ("compact", 3, 3, 1, 3)
+    ] * 2
+    assert job.rows("eventid", "eventtime") == before
+    assert len(job.files()) == 3
+    [name] = [name for name in job.files() if DAY in name]
+    joined = pq.ParquetFile(job.lake / "parquettrails" / name)
+    assert joined.read(["eventid"])["eventid"].to_pylist() == ["e2", "e1", "e0"]
+    assert joined.schema_arrow.names == [column.name for column in COLUMNS]
+    put(job.source, DAY, "again", flat("e1", f"{DAY}T08:00:00Z"))
+    assert counts(job.run("--folders", f"{DAY}..{DAY}"))[:3] == (2, 0, 2)
+    assert job.left() == []
+
+
+def test_compaction_keeps_columns_that_are_no_longer_declared(job):
+    """A column that only old files have survives, behind the declared ones."""
+    for number, promote in enumerate([("requestParameters.color",), ("requestParameters.size",)]):
+        fields = {"requestParameters": {"color": "red", "size": "XL"}}
+        put(job.source, DAY, f"f{number}", flat(f"e{number}", maker=RowMaker(promote), **fields))
+        job.run("--promote", promote[0])
+        (job.source / f"dt={DAY}" / f"f{number}.gz").unlink()
+    job.compact("--smallfiles", "2", "--promote", "requestParameters.size")
+    names = ["eventid", "requestparameters_size", "requestparameters_color"]
+    assert job.rows(*names) == [(DAY, "e0", None, "red"), (DAY, "e1", "XL", None)]
+    [file] = job.files()
+    assert pq.ParquetFile(job.lake / "parquettrails" / file).schema_arrow.names[-2:] == names[1:]
+
+
+def test_a_damaged_file_does_not_stop_the_rest_nor_come_back(job):
+    """It is set aside once; put right and flattened again, its rows come in."""
+    good = put(job.source, DAY, "good", flat("e1"))
+    bad = put(job.source, DAY, "bad", flat("e2"))
+    content = bad.read_bytes()
+    bad.write_bytes(content + b"garbage")
+    assert job.run()["flatfiles_set_aside"] == 1
+    assert job.run()["flatfiles_set_aside"] == 0
+    assert [row[1] for row in job.rows("eventid")] == ["e1"]
+    bad.write_bytes(content)
+    job.run()
+    assert [row[1] for row in job.rows("eventid")] == ["e1", "e2"]
+    assert gzip.decompress(good.read_bytes())
+
+
+def test_counts_that_do_not_balance_commit_nothing(job, monkeypatch):
+    """If a row is lost on its way to the files, the job fails, and the lake and the next run know nothing of it."""
+    from runtime.glue import write
+    from runtime.glue.metrics import Unbalanced
+
+    put(job.source, DAY, "f", flat("e1"), flat("e2"))
+    real = write.laid_out
+    with monkeypatch.context() as patch:
+        patch.setattr(write, "laid_out", lambda spark, rows, slots: real(spark, rows.limit(1), slots))
+        with pytest.raises(Unbalanced, match="nothing was committed"):
+            job.run()
+    assert (job.files(), job.records()) == ([], [])
+    assert counts(job.run()) == (2, 2, 0, 0, 0)

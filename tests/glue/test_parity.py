@@ -1,0 +1,90 @@
+"""The same log files through flat files and Spark, and through the local engine: the same rows, types and answers."""
+
+from datetime import date
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+pytest.importorskip("pyspark")
+
+from runtime.local import query
+from runtime.local.ingest import ingest
+from runtime.local.lake import Lake
+from runtime.local.sample.write import write_sample
+from tests.conftest import REAL_DATA
+from tests.glue.conftest import Job
+from tests.glue.flat import flat_files
+from tests.local.logs import quarantine
+
+
+@pytest.fixture(scope="module")
+def lakes(spark, tmp_path_factory) -> tuple[Job, Path, dict, object]:
+    """Spark's lake and the local engine's, of the real corpus (where there is one), the sample and the hostile set."""
+    root = tmp_path_factory.mktemp("parity")
+    write_sample(root / "sample", events=1_500, days=4, hostile=True)
+    inputs = [root / "sample", *([REAL_DATA] if REAL_DATA.exists() else [])]
+    job = Job(root)
+    for folder in inputs:
+        flat_files(folder, job.source)
+    metrics = job.run()
+    local = Lake(root / "local")
+    summary = ingest([str(folder) for folder in inputs], local, workers=1)
+    return job, local.root, metrics, summary
+
+
+def rows(lake: Path) -> list[tuple]:
+    found = []
+    for path in lake.glob("parquettrails/eventdate=*/*.parquet"):
+        table = pq.read_table(path, partitioning=None)
+        found += [(path.parent.name, *row) for row in zip(*table.to_pydict().values(), strict=True)]
+    return sorted(found, key=str)
+
+
+def test_same_rows(lakes):
+    """Row by row, all columns: what the one lake holds the other holds, and nothing else."""
+    job, local, metrics, summary = lakes
+    assert rows(job.lake) == rows(local)
+    assert metrics["written"] == summary.rows > 1_500
+    assert (metrics["duplicates"], metrics["duplicate_differs"]) == (summary.duplicates, summary.duplicate_differs)
+    assert summary.duplicates > 0
+    assert summary.duplicate_differs > 0
+
+
+def test_same_differing_copies(lakes):
+    """What is set aside as duplicate-differs is the same copy of the same event."""
+    job, local, _, _ = lakes
+
+    def set_aside(lines: list[dict]) -> list[tuple]:
+        found = (line for line in lines if line["kind"] == "duplicate-differs")
+        return sorted((line["key"], sorted(line["row"].items())) for line in found)
+
+    assert set_aside(job.quarantine()) == set_aside(quarantine(local))
+
+
+def test_same_types(lakes):
+    """Names, order, physical and logical types in the footers are equal; so are compression and sort."""
+    footers = []
+    for lake in (lakes[0].lake, lakes[1]):
+        path = max(lake.glob("parquettrails/eventdate=*/*.parquet"), key=lambda p: p.stat().st_size)
+        schema = pq.ParquetFile(path).schema
+        columns = [schema.column(at) for at in range(len(schema))]
+        kinds = [(c.path, c.physical_type, str(c.logical_type), c.max_definition_level) for c in columns]
+        group = pq.ParquetFile(path).metadata.row_group(0)
+        compression = {group.column(at).compression for at in range(group.num_columns)}
+        indexed = {group.column(at).has_column_index for at in range(group.num_columns)}
+        arrow = pq.ParquetFile(path).schema_arrow.remove_metadata()
+        footers.append((kinds, compression, indexed, [(f.name, f.type, f.nullable) for f in arrow]))
+    assert footers[0] == footers[1]
+
+
+QUERIES = ["error-codes", "console-logins-without-mfa", "unknown-fields", "assume-role-across-accounts", "top-talkers"]
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_same_answers(lakes, name):
+    """A named query answers the same, and something, over both."""
+    days = {"from": "2026-10-20", "to": "2026-11-05"}
+    one, two = (query.run(lake, name, days, date(2026, 11, 1)).to_pylist() for lake in (lakes[0].lake, lakes[1]))
+    assert len(one) > 0
+    assert sorted(one, key=str) == sorted(two, key=str)
