@@ -9,7 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import cost, ingest, query, spark
+from benchmarks import ingest, query, spark
+from runtime.operations import cost
 
 
 def main() -> None:

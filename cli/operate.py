@@ -40,7 +40,9 @@ def backfill(
     account: Annotated[list[str] | None, typer.Option(help="Only this account; may be given again.")] = None,
     region: Annotated[list[str] | None, typer.Option(help="Only this Region; may be given again.")] = None,
     rate: RateOption = 50,
-    state: Annotated[Path | None, typer.Option(help="File that remembers how far this is, to go on after a stop.")] = None,
+    state: Annotated[
+        Path | None, typer.Option(help="File that remembers how far this is, to go on after a stop.")
+    ] = None,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
     profile: ProfileOption = None,
@@ -48,28 +50,24 @@ def backfill(
 ) -> None:
     """Send log files that are in S3 already through the pipeline: files, bytes, requests and money first (--dry-run).
 
-    Example: `trailsight backfill s3://logs/AWSLogs --queue URL --lake s3://lake --from 2026-01-01 --state backfill.json --dry-run`
+    Example: `trailsight backfill s3://logs/AWSLogs --queue URL --lake s3://lake --state backfill.json --dry-run`
     """
-    from runtime.local.inputs import InputError
     from runtime.operations.backfill import State, left, mark
     from runtime.operations.backfill import backfill as send
 
     s3 = _s3(profile, role_arn)
     found = _listing(source, s3, (_day(start), _day(end)), account, region, inventory=inventory)
-    try:
-        progress = State(state, f"{source} {start} {end} {account} {region}")
-    except ValueError as error:
-        raise InputError(str(error)) from error
+    progress = State(state, f"{source} {start} {end} {account} {region}")
     files = left(found.files, progress)
     if dry_run:
         _show_plan(files, found, rate, as_json=as_json)
         return
-    clients = _Clients(s3)
-    marked = mark(lake, files, rate, datetime.now(UTC).date(), clients("s3"))
-    sent = send(files, clients.queue(queue), progress, rate=rate, progress=_counter("sent", len(files)))
+    _bucket(lake)
+    marked = mark(lake, files, rate, datetime.now(UTC).date())
+    sent = send(files, _Clients(s3).queue(queue), progress, rate=rate, progress=_counter("sent", len(files)))
     _say(
         {"sent": sent, "marked": marked},
-        f"{sent:,} log files sent to the queue; the job looks into {marked or 'no folders'}",
+        f"{sent:,} log files sent to the queue; the job looks into {marked or 'no older folder'}",
         as_json=as_json,
     )
 
@@ -108,7 +106,11 @@ def rebuild(
     )
     wait_until_empty(target, most_seconds=patience * 3600, progress=_counter("waiting", None))
     run = run_job(job, first.isoformat(), last.isoformat(), clients("glue"), progress=_state)
-    _say({"sent": sent, "run": run}, f"{sent:,} log files flattened anew; {job} replaced {days} in run {run}", as_json=as_json)
+    _say(
+        {"sent": sent, "run": run},
+        f"{sent:,} log files flattened anew; {job} replaced {days} in run {run}",
+        as_json=as_json,
+    )
 
 
 def replay(
@@ -204,8 +206,8 @@ def _show_plan(files: Any, found: "Listing", rate: float, *, as_json: bool) -> N
             "hours": round(hours, 2),
             "prices": plan.prices,
         },
-        f"{len(files):,} log files, {sum(f.size for f in files):,} bytes; {plan.requests:,} requests to S3, SQS and Lambda,"
-        f" about {plan.usd:,.2f} USD ({plan.prices}); {hours:,.1f} hours at {rate:g} a second",
+        f"{len(files):,} log files, {sum(f.size for f in files):,} bytes;"
+        f" {plan.requests:,} requests to S3, SQS and Lambda, about {plan.usd:,.2f} USD ({plan.prices}); {hours:,.1f} hours at {rate:g} a second",
         as_json=as_json,
     )
 

@@ -1,44 +1,31 @@
 """Which flat files a run reads: the `dt` folders that its arguments give, and the lines in them.
 
     SOURCE/dt=YYYY-MM-DD/<log file name>.gz         flat files; dt is the day in the log file's name
-    SOURCE/_backfill/<FROM>..<TO>.until-<DAY>       look into these days' folders too, until that day has passed
 
-S3 is listed folder by folder, so that years of flat files that were read long ago cost no request.
+Older folders are looked into while a backfill fills them (backfills.py). S3 is listed folder by folder, so that years
+of flat files that were read long ago cost no request.
 """
 
-import re
 from collections.abc import Sequence
 from datetime import date, timedelta
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
+from runtime.glue import backfills
 from runtime.glue.arguments import Days
 from runtime.glue.parse import LINE
 from runtime.glue.storage import File, Storage
 
-BACKFILL = "_backfill"
 SUFFIX = ".gz"
-_MARKER = re.compile(r"(\d{4}-\d\d-\d\d)\.\.(\d{4}-\d\d-\d\d)\.until-(\d{4}-\d\d-\d\d)")
 _LOG_DAY = r"_(\d{4})(\d\d)(\d\d)T\d{4,6}Z"
-
-
-def mark_backfill(source: Storage, days: Days, until: date) -> None:
-    """Have the job look into these days' folders up to and including `until`: while older keys are being flattened."""
-    source.put(f"{BACKFILL}/{days.first}..{days.last}.until-{until.isoformat()}", b"")
 
 
 def recent(source: Storage, days: int, today: date) -> list[str]:
     """Names of the `dt` folders of the last days and of the backfills under way; an expired mark is removed."""
     # A log file delivered just before midnight is flattened, and this day's job may run, on either side of it.
     wanted = [Days((today - timedelta(days - 1)).isoformat(), (today + timedelta(1)).isoformat())]
-    for file in source.files(BACKFILL):
-        marker = _MARKER.fullmatch(file.path.rsplit("/", 1)[-1])
-        if marker is not None:
-            if date.fromisoformat(marker[3]) >= today:
-                wanted.append(Days(marker[1], marker[2]))
-            else:
-                source.delete([file.path])
+    wanted += backfills.current(source, today)
     return _existing(source, wanted)
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, BinaryIO, TypeVar
 from urllib.parse import quote
 
@@ -151,6 +152,15 @@ class Store:
                 return key, replace and self._put(key, body, metadata, deadline, {})
         raise Refused(f"s3://{self._bucket}/{stem}{suffix}: other files have taken its names; move them away")
 
+    def remove(self, stem: str, suffix: str, ref: Ref, deadline: Deadline) -> None:
+        """Delete what was written under this name for the same source, whatever its content was then."""
+        source = metadata_source(ref.uri)
+        for key in (f"{stem}{suffix}", f"{stem}.{_hash(ref.uri)}{suffix}"):
+            there = self._head(key, deadline)
+            if there is not None and there.get("source") == source:
+                delete = partial(self._client.delete_object, Bucket=self._bucket, Key=key, **self._of_output)
+                self.retry(f"deleting s3://{self._bucket}/{key}", delete, deadline)
+
     def _put(
         self, key: str, body: BinaryIO, metadata: dict[str, str], deadline: Deadline, condition: dict[str, str]
     ) -> bool:
@@ -196,9 +206,13 @@ class Store:
 def _names(stem: str, suffix: str, uri: str, etag: str) -> Iterator[str]:
     """The name, the one that only this source has, and the one that only this content of this source has."""
     yield stem + suffix
-    stem += "." + hashlib.sha256(uri.encode()).hexdigest()[:8]
+    stem += "." + _hash(uri)
     yield stem + suffix
-    yield f"{stem}.{hashlib.sha256(etag.encode()).hexdigest()[:8]}{suffix}"
+    yield f"{stem}.{_hash(etag)}{suffix}"
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def _code(error: Any) -> str:

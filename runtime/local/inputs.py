@@ -6,7 +6,7 @@ What the path says (account, Region, delivery day, kind: `runtime.events.paths`)
 import io
 import os
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import lru_cache
@@ -108,6 +108,27 @@ def find(
     return listing
 
 
+def of_keys(
+    objects: Iterable[tuple[str, str, int]],
+    *,
+    start: date | None = None,
+    end: date | None = None,
+    accounts: Collection[str] | None = None,
+    regions: Collection[str] | None = None,
+) -> Listing:
+    """The same from objects that were listed elsewhere: (bucket, key, size in bytes). Their version is not known."""
+    wanted = _Wanted(start, end, accounts, regions)
+    listing = Listing()
+    for bucket, key, size in objects:
+        parts = key.split("/")
+        if wanted.admits(place_of(parts[:-1])):
+            place = _log_file(parts[:-1], parts[-1], listing, wanted) if parts[-1] else None
+            if place is not None:
+                listing.files.append(_made(f"s3://{bucket}/{key}", parts, key, size, "", place))
+    listing.files.sort(key=lambda file: file.uri)
+    return listing
+
+
 def open_bytes(file: LogFile, s3: S3Options | None = None) -> BinaryIO:
     """The file's bytes as a stream. Raises InputError or OSError if it cannot be opened."""
     if not file.uri.startswith("s3://"):
@@ -116,7 +137,7 @@ def open_bytes(file: LogFile, s3: S3Options | None = None) -> BinaryIO:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        body = _client(s3 or S3Options()).get_object(Bucket=bucket, Key=key)["Body"]
+        body = client("s3", s3 or S3Options()).get_object(Bucket=bucket, Key=key)["Body"]
     except (BotoCoreError, ClientError) as error:
         raise InputError(_s3_sentence(file.uri, error)) from error
     return io.BufferedReader(_Readable(body), buffer_size=1 << 20)
@@ -198,7 +219,8 @@ def _local_file(path: Path, fallback: str, place: Place) -> LogFile:
 
 
 @lru_cache
-def _client(options: S3Options) -> Any:
+def client(service: str, options: S3Options) -> Any:
+    """boto3 client of an AWS service for a profile and role."""
     import boto3
     from botocore.config import Config
 
@@ -215,7 +237,7 @@ def _client(options: S3Options) -> Any:
         inner._credentials = DeferredRefreshableCredentials(refresh, "assume-role")  # noqa: SLF001 - its documented use
         session = boto3.Session(botocore_session=inner, region_name=options.region)
     return session.client(
-        "s3", endpoint_url=options.endpoint_url, config=Config(retries={"mode": "adaptive", "max_attempts": 8})
+        service, endpoint_url=options.endpoint_url, config=Config(retries={"mode": "adaptive", "max_attempts": 8})
     )
 
 
@@ -226,8 +248,8 @@ def _find_s3(name: str, wanted: _Wanted, options: S3Options, listing: Listing) -
     if not bucket:
         raise InputError(f"{name}: name a bucket, as in s3://bucket/prefix")
     try:
-        client = _client(options)
-        for item in _list_s3(client, bucket, prefix, wanted, listing):
+        s3 = client("s3", options)
+        for item in _list_s3(s3, bucket, prefix, wanted, listing):
             key = item["Key"]
             parts = key.split("/")
             place = _log_file(parts[:-1], parts[-1], listing, wanted) if parts[-1] else None

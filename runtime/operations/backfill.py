@@ -2,22 +2,16 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
-from runtime.local.inputs import LogFile
+from runtime.glue import backfills
+from runtime.glue.arguments import Days
+from runtime.glue.storage import storage
+from runtime.local.inputs import InputError, LogFile
 from runtime.operations.queue import Key, Queue
 
-UNTIL_DAYS = 2  # the job keeps looking into backfilled folders for so long after the sending
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Days that the log files' names hold, both ends included; None where no name has a day."""
-
-    first: date | None
-    last: date | None
+MARGIN_DAYS = 2  # the job keeps looking into backfilled folders for so long after the sending should be over
 
 
 class State:
@@ -31,9 +25,9 @@ class State:
                 found = json.loads(path.read_text(encoding="utf-8"))
                 known, after = found["what"], found["after"]
             except (ValueError, KeyError, TypeError) as error:
-                raise ValueError(f"{path}: is no state of a backfill ({error}); name another file or remove it") from error
+                raise InputError(f"{path}: is no state of a backfill ({error}); name another file") from error
             if known != what:
-                raise ValueError(f"{path}: is the state of another backfill ({known}); name another file or remove it")
+                raise InputError(f"{path}: is the state of another backfill ({known}); name another file")
             self.after = after
 
     def sent(self, uri: str) -> None:
@@ -45,10 +39,17 @@ class State:
             draft.replace(self._path)
 
 
-def span(files: Sequence[LogFile]) -> Span:
-    """First and last day of the files."""
-    days = [file.day for file in files if file.day is not None]
-    return Span(min(days, default=None), max(days, default=None))
+def mark(lake: str, files: Sequence[LogFile], rate: float, today: date) -> str | None:
+    """Have the job look into the folders of these files' days while they are being flattened; says which, if any.
+
+    Sent at `rate` a second, they take files / rate seconds; the mark expires by itself some days after that.
+    """
+    days = sorted(file.day for file in files if file.day is not None)
+    if not days:
+        return None
+    until = today + timedelta(days=len(files) / rate / 86400 + MARGIN_DAYS)
+    backfills.mark(storage(f"{lake.rstrip('/')}/flatfiles"), Days(days[0].isoformat(), days[-1].isoformat()), until)
+    return f"dt={days[0]} to dt={days[-1]} until {until}"
 
 
 def left(files: Sequence[LogFile], state: State) -> list[LogFile]:

@@ -1,7 +1,7 @@
 """Log files from an S3 Inventory report, for buckets whose listing would take hours.
 
-https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory-location.html: a manifest names gzipped CSV files
-without a header, or Parquet or ORC files. Keys are URL-encoded in CSV only.
+A manifest names gzipped CSV files without a header, or Parquet or ORC files; keys are URL-encoded in CSV only:
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory-location.html
 """
 
 import csv
@@ -12,11 +12,23 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote_plus
 
-from runtime.local.inputs import InputError
+from runtime.local.ingest import Selection
+from runtime.local.inputs import InputError, Listing, S3Options, client, of_keys
 
 
-def objects(manifest_uri: str, s3: Any) -> Iterator[tuple[str, str, int]]:
-    """(bucket, key, size in bytes) of each object that the report lists. Raises InputError for one that cannot be read."""
+def listing(manifest_uri: str, selection: Selection, options: S3Options) -> Listing:
+    """Log files of a report within the selection, as a listing of the bucket gives them. Raises InputError."""
+    return of_keys(
+        _objects(manifest_uri, client("s3", options)),
+        start=selection.start,
+        end=selection.end,
+        accounts=selection.accounts,
+        regions=selection.regions,
+    )
+
+
+def _objects(manifest_uri: str, s3: Any) -> Iterator[tuple[str, str, int]]:
+    """(bucket, key, size in bytes) of each object that the report lists."""
     bucket, _, key = manifest_uri.removeprefix("s3://").partition("/")
     try:
         manifest = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())

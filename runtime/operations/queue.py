@@ -43,7 +43,7 @@ class Queue:
     def send(self, keys: Iterable[Key], *, rate: float, replace: bool = False) -> Iterator[list[Key]]:
         """Send a message per key, at most `rate` a second; yields each batch once SQS has all of it.
 
-        Raises QueryError's sibling QueueError when SQS refuses a message for good.
+        Raises QueueError when SQS refuses a message for good.
         """
         began, sent = time.monotonic(), 0
         keys = iter(keys)
@@ -54,6 +54,12 @@ class Queue:
             self._send([key.message(replace=replace) for key in batch])
             sent += len(batch)
             yield batch
+
+    def post(self, bodies: Iterable[str]) -> None:
+        """Send bodies as they are."""
+        bodies = iter(bodies)
+        while batch := list(islice(bodies, BATCH)):
+            self._send(batch)
 
     def _send(self, bodies: list[str]) -> None:
         """Send all bodies; what SQS could not take for a moment is sent again."""
@@ -78,8 +84,10 @@ class Queue:
         found = self._client.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)["Attributes"]
         return sum(int(found.get(name, 0)) for name in names)
 
-    def move_to(self, other: "Queue", *, wait_seconds: int = 2) -> Iterator[int]:
-        """Move all messages to another queue, as they are; yields how many after each batch.
+    def move_to(
+        self, other: "Queue", rewrite: Callable[[str], list[str]] = lambda body: [body], *, wait_seconds: int = 2
+    ) -> Iterator[int]:
+        """Move all messages to another queue, each as the bodies that `rewrite` makes of it; yields how many at a time.
 
         A message is deleted here only when it is there, so one may come twice, and none is lost.
         """
@@ -91,7 +99,7 @@ class Queue:
             empty = 0 if received else empty + 1
             if not received:
                 continue
-            other._send([message["Body"] for message in received])  # noqa: SLF001 - the same class
+            other.post(body for message in received for body in rewrite(message["Body"]))
             gone = [{"Id": str(n), "ReceiptHandle": m["ReceiptHandle"]} for n, m in enumerate(received)]
             self._client.delete_message_batch(QueueUrl=self.url, Entries=gone)
             yield len(received)

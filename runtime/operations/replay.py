@@ -1,11 +1,12 @@
-"""Replay: what had failed goes back into the flow after a fix, dead letters as they are, quarantined files by their source.
+"""Replay: what had failed goes back into the flow after a fix, from the dead-letter queue and from quarantine.
 
-A quarantined log file is flattened anew, in place of what was made of it. Its lines leave quarantine when the flattener
-has found nothing to set aside any more: `replay` itself deletes nothing.
+The log files are flattened anew, in place of what was made of them. A file's lines leave quarantine when the flattener
+finds nothing to set aside any more: `replay` itself deletes nothing in the lake.
 """
 
 import json
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Any
 
 from runtime.operations.queue import Key, Queue
@@ -14,16 +15,27 @@ QUARANTINE = "quarantine/dt="
 
 
 def dead_letters(dlq: Queue, queue: Queue, progress: Callable[[int], None] = lambda _: None) -> int:
-    """Move all messages of the dead-letter queue back to the queue; how many."""
+    """Move all messages of the dead-letter queue back to the queue; how many.
+
+    A message that names log files becomes one for each, to be flattened anew; any other goes back as it is.
+    """
     moved = 0
-    for count in dlq.move_to(queue):
+    for count in dlq.move_to(queue, _bodies):
         moved += count
         progress(moved)
     return moved
 
 
+def _bodies(body: str) -> list[str]:
+    messages = import_module("runtime.lambda.messages")
+    try:
+        return [Key(ref.bucket, ref.key).message(replace=True) for ref in messages.refs(body)] or [body]
+    except messages.UnknownMessage:
+        return [body]
+
+
 def quarantined(bucket: str, prefix: str, s3: Any) -> Iterator[tuple[str, str]]:
-    """(source, reason) of each log file that the flattener set aside, or set records of aside, below the lake's prefix."""
+    """(source, reason) of each log file that the flattener set aside, or records of it, below the lake's prefix."""
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix + QUARANTINE):
         for item in page.get("Contents", ()):
             body = s3.get_object(Bucket=bucket, Key=item["Key"])["Body"]

@@ -112,7 +112,9 @@ def test_the_short_way_serves_paths_promoted_from_anywhere(real_records):
     for promote in ((), (path,), (path, "requestParameters.bucketName", "additionalEventData.MFAUsed")):
         maker = RowMaker(promote)
         made = FlatMaker(maker).line
-        record = encode(event("e", userIdentity={"sessionContext": {"webIdFederationData": {"attributes": {"sub": "s"}}}}))
+        record = encode(
+            event("e", userIdentity={"sessionContext": {"webIdFederationData": {"attributes": {"sub": "s"}}}})
+        )
         for one in (record, *real_records[:300]):
             assert_both_ways_agree(one, maker, made)
 

@@ -12,7 +12,7 @@ pytest.importorskip("pyspark")
 
 from runtime.events.columns import COLUMNS, PARTITION
 from runtime.events.row import RowMaker
-from runtime.glue import layout, source
+from runtime.glue import backfills, layout, source
 from runtime.glue.arguments import Days
 from runtime.glue.storage import storage
 from tests.glue.flat import line, put
@@ -155,7 +155,7 @@ def test_folders_that_are_read(job):
     for day in ("2020-01-01", "2020-01-02", "2024-05-07", "2024-05-08", "2024-05-10", "2024-05-11", "2024-05-12"):
         put(job.source, day, "f", b"")
     assert source.recent(flats, 3, today) == ["dt=2024-05-08", "dt=2024-05-10", "dt=2024-05-11"]
-    source.mark_backfill(flats, Days("2019-12-01", "2020-01-01"), today)
+    backfills.mark(flats, Days("2019-12-01", "2020-01-01"), today)
     assert source.recent(flats, 1, today) == ["dt=2020-01-01", "dt=2024-05-10", "dt=2024-05-11"]
     assert source.recent(flats, 1, today + timedelta(1)) == ["dt=2024-05-11", "dt=2024-05-12"]
     assert list(flats.files("_backfill")) == []

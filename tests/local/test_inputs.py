@@ -167,7 +167,7 @@ def s3() -> Iterator[S3Options]:
         patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
         options = S3Options(region="us-east-1", endpoint_url=f"http://{host}:{port}")
-        client = inputs._client(options)
+        client = inputs.client("s3", options)
         client.create_bucket(Bucket="trail-logs")
         for account in (A, B):
             for region in ("eu-central-1", "us-east-1"):
@@ -230,7 +230,7 @@ def test_a_run_over_s3_takes_the_same_rows(s3, tmp_path):
     from runtime.local.lake import Lake
     from tests.local.logs import encode, event, rows
 
-    client = inputs._client(s3)
+    client = inputs.client("s3", s3)
     client.create_bucket(Bucket="events")
     key = f"AWSLogs/{folder()}/{name()}"
     client.put_object(Bucket="events", Key=key, Body=b'{"Records":[' + encode(event("e1")) + b"]}")

@@ -73,6 +73,31 @@ def table(factors: Factors | None = None) -> list[dict[str, Any]]:
     return rows
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What it takes to flatten log files that are in S3: requests of all kinds, and money by the prices named."""
+
+    requests: int
+    usd: float
+    prices: str
+
+
+def of_log_files(files: int, size: int) -> Plan:
+    """What so many log files of `size` bytes together cost on the way to flat files, and the job's share of them."""
+    f, prices = Factors(), yaml.safe_load(PRICES.read_text())
+    events = size / f.log_bytes_per_event
+    sends, calls = -(-files // 10), -(-files // round(f.files_per_call))
+    usd = (
+        (sends + 2 * calls) * prices["sqs_request"]
+        + calls * prices["lambda_request"]
+        + files * f.flattener_seconds_per_file * f.flattener_gb * prices["lambda_gb_second_arm64"]
+        + 4 * files * prices["s3_get_request"]
+        + files * prices["s3_put_request"]
+        + events / 1e6 * f.job_seconds / f.cores_at_work * f.job_workers / 3600 * prices["glue_dpu_hour"]
+    )
+    return Plan(sends + 3 * calls + 5 * files, usd, f"list prices of {prices['date']}, {prices['region']}")
+
+
 def title() -> str:
     """What the table is, with the prices' date and Region."""
     prices = yaml.safe_load(PRICES.read_text())
