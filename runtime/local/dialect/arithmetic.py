@@ -43,6 +43,14 @@ def arithmetic(a: Value, b: Value, operator: str) -> Value:
     return Value(f"({x} {operator} {y})", both)
 
 
+def negative(x: Value) -> Value:
+    """-x. Raises Refused for what is no number."""
+    if not (x.type.numeric or x.type == INTERVAL):
+        raise Refused(f"- takes a number, not {x.type}; CAST it")
+    sql = f"CAST(-{x.sql} AS {x.type.duckdb()})" if x.type.integral else f"(-{x.sql})"
+    return Value(sql, x.type, -x.literal if isinstance(x.literal, int) else x.literal)
+
+
 def _by_zero(x: str, to: Type) -> str:
     return f"CASE WHEN {x} IS NOT NULL THEN {fail('Division by zero', to)} END"
 

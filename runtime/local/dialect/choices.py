@@ -1,7 +1,7 @@
-"""One value of several: CASE's branches, an element by its subscript; and when two are equal."""
+"""Several values as one: CASE's branches, ARRAY[...], an element by its subscript; and when two are equal."""
 
 from runtime.local.dialect.functions import Value, coerced
-from runtime.local.dialect.types import BOOLEAN, UNKNOWN, Refused, Type, common, fail
+from runtime.local.dialect.types import BOOLEAN, UNKNOWN, Refused, Type, array, common, fail
 
 
 def choice(whens: list[str], values: list[Value], what: str) -> Value:
@@ -15,6 +15,16 @@ def choice(whens: list[str], values: list[Value], what: str) -> Value:
     branches = " ".join(f"WHEN {w} THEN {t}" for w, t in zip(whens, texts, strict=False))
     last = f" ELSE {texts[-1]}" if len(texts) > len(whens) else ""
     return Value(f"CASE {branches}{last} END", both)
+
+
+def array_of(items: list[Value]) -> Value:
+    """ARRAY[...] of these. Raises Refused for types that do not mix."""
+    both: Type | None = UNKNOWN
+    for item in items:
+        both = both and common(both, item.type)
+    if both is None:
+        raise Refused("the elements of ARRAY[...] are of different types; CAST them to one")
+    return Value(f"[{', '.join(coerced(i, both) for i in items)}]", array(both))
 
 
 def subscript(of: Value, at: Value) -> Value:

@@ -14,28 +14,24 @@ from runtime.local.dialect import (
     times,
 )
 from runtime.local.dialect.aggregates import OWN, aggregate, window
-from runtime.local.dialect.arithmetic import arithmetic
+from runtime.local.dialect.arithmetic import arithmetic, negative
 from runtime.local.dialect.calls import call_of
 from runtime.local.dialect.casts import cast, try_cast
-from runtime.local.dialect.choices import choice, equal, mismatch, subscript
+from runtime.local.dialect.choices import array_of, choice, equal, mismatch, subscript
 from runtime.local.dialect.functions import AGGREGATE, ALIASES, SCALAR, WINDOW, Value, call, coerced
-from runtime.local.dialect.literals import interval, literal
+from runtime.local.dialect.literals import interval, least, literal
 from runtime.local.dialect.names import Scope, dot, resolve
 from runtime.local.dialect.refusals import CURES, allowed, construct
 from runtime.local.dialect.special import SPECIAL
 from runtime.local.dialect.types import (
-    BIGINT,
     BOOLEAN,
     DATE,
     DOUBLE,
-    INTEGER,
-    INTERVAL,
     TIMESTAMP,
     UNKNOWN,
     VARCHAR,
     Refused,
     Type,
-    array,
     common,
     parsed,
     row,
@@ -87,10 +83,6 @@ class Expressions:
         """A column, a lambda's parameter or a field inside one."""
         return resolve(self.scope, parts)
 
-    def column(self, node: exp.Column) -> Value:
-        """`a`, `t.a` or `t.a.field`."""
-        return self.name([p.name.lower() for p in node.parts])
-
     def dot(self, node: exp.Dot) -> Value:
         """`x.field` of a longer path or of an expression."""
         if not isinstance(node.expression, exp.Identifier):
@@ -108,10 +100,6 @@ class Expressions:
         for part in parts:
             value = dot(value, part)
         return value
-
-    def identifier(self, node: exp.Identifier) -> Value:
-        """A lambda's parameter."""
-        return self.name([node.name.lower()])
 
     # --- operators
 
@@ -203,14 +191,7 @@ class Expressions:
 
     def minus(self, node: exp.Neg) -> Value:
         """-x."""
-        if isinstance(node.this, exp.Literal) and node.this.name in _LEAST:
-            kind = _LEAST[node.this.name]
-            return Value(f"CAST({text('-' + node.this.name)} AS {kind.duckdb()})", kind, -int(node.this.name))
-        x = self.value(node.this)
-        if not (x.type.numeric or x.type == INTERVAL):
-            raise Refused(f"- takes a number, not {x.type}; CAST it")
-        minus = f"CAST(-{x.sql} AS {x.type.duckdb()})" if x.type.integral else f"(-{x.sql})"
-        return Value(minus, x.type, -x.literal if isinstance(x.literal, int) else x.literal)
+        return least(node.this) or negative(self.value(node.this))
 
     def concat(self, node: exp.DPipe) -> Value:
         """||."""
@@ -280,17 +261,7 @@ class Expressions:
 
     def array(self, node: exp.Array) -> Value:
         """ARRAY[...]."""
-        items = [self.value(n) for n in node.expressions]
-        both: Type | None = UNKNOWN
-        for item in items:
-            both = both and common(both, item.type)
-        if both is None:
-            raise Refused("the elements of ARRAY[...] are of different types; CAST them to one")
-        return Value(f"[{', '.join(coerced(i, both) for i in items)}]", array(both))
-
-    def exists(self, node: exp.Exists) -> Value:
-        """EXISTS (SELECT ...)."""
-        return Value(f"EXISTS ({self.query(node.this.unnest(), self.scope)[0]})", BOOLEAN)
+        return array_of([self.value(n) for n in node.expressions])
 
     def subquery(self, node: exp.Subquery) -> Value:
         """A scalar subquery."""
@@ -303,10 +274,7 @@ class Expressions:
         """current_date, current_timestamp, localtimestamp."""
         if node.this:
             raise Refused("a precision after current_timestamp is not supported; leave it out")
-        if isinstance(node, exp.CurrentDate):
-            return Value("CAST(timezone('UTC', now()) AS DATE)", DATE)
-        kind = timestamptz("UTC") if isinstance(node, exp.CurrentTimestamp) else TIMESTAMP
-        return Value("date_trunc('milliseconds', timezone('UTC', now()))", kind)
+        return times.now(_NOW[type(node)])
 
     # --- functions
 
@@ -373,7 +341,11 @@ class Expressions:
         return aggregate(self, name, nodes, f" FILTER (WHERE {self.of_type(node.expression.this, BOOLEAN, 'FILTER')})")
 
 
-_LEAST = {"2147483648": INTEGER, "9223372036854775808": BIGINT}
+_NOW: dict[type, Type] = {
+    exp.CurrentDate: DATE,
+    exp.CurrentTimestamp: timestamptz("UTC"),
+    exp.Localtimestamp: TIMESTAMP,
+}
 _COMPARE: dict[type, str] = {
     exp.EQ: "=", exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">=",
     exp.NullSafeEQ: "IS NOT DISTINCT FROM", exp.NullSafeNEQ: "IS DISTINCT FROM",
@@ -381,9 +353,9 @@ _COMPARE: dict[type, str] = {
 _ARITHMETIC: dict[type, str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%"}
 
 _NODES: dict[type, Callable[..., Value]] = {
-    exp.Column: Expressions.column,
+    exp.Column: lambda self, node: self.name([p.name.lower() for p in node.parts]),
     exp.Dot: Expressions.dot,
-    exp.Identifier: Expressions.identifier,
+    exp.Identifier: lambda self, node: self.name([node.name.lower()]),
     exp.Literal: lambda _self, node: literal(node),
     exp.Null: lambda _self, _node: special.NULL,
     exp.Boolean: lambda _self, node: Value("TRUE" if node.this else "FALSE", BOOLEAN),
@@ -409,7 +381,7 @@ _NODES: dict[type, Callable[..., Value]] = {
     exp.AtTimeZone: Expressions.at_zone,
     exp.Extract: Expressions.extract,
     exp.Array: Expressions.array,
-    exp.Exists: Expressions.exists,
+    exp.Exists: lambda self, node: Value(f"EXISTS ({self.query(node.this.unnest(), self.scope)[0]})", BOOLEAN),
     exp.Subquery: Expressions.subquery,
     exp.CurrentDate: Expressions.now,
     exp.CurrentTimestamp: Expressions.now,

@@ -30,6 +30,17 @@ def literal(node: exp.Literal) -> Value:
     raise Refused(f"the number {said} is not written as Athena reads numbers; write digits")
 
 
+_LEAST = {"2147483648": INTEGER, "9223372036854775808": BIGINT}
+
+
+def least(node: exp.Expr) -> Value | None:
+    """`-node` where that is the least number of its type, whose digits alone are above it."""
+    if not isinstance(node, exp.Literal) or node.name not in _LEAST:
+        return None
+    kind = _LEAST[node.name]
+    return Value(f"CAST({text('-' + node.name)} AS {kind.duckdb()})", kind, -int(node.name))
+
+
 def interval(node: exp.Interval) -> Value:
     """`interval '1' day`."""
     amount = node.this

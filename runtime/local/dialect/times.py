@@ -28,6 +28,13 @@ _ISO = (
 )
 
 
+def now(t: Type) -> Value:
+    """The day or the moment of the query, in UTC, its seconds with 3 digits."""
+    if t == DATE:
+        return Value("CAST(timezone('UTC', now()) AS DATE)", DATE)
+    return Value("date_trunc('milliseconds', timezone('UTC', now()))", t)
+
+
 def zone(name: str) -> str:
     """The time zone's name. Raises Refused for one that is not in the tz database."""
     try:
