@@ -121,15 +121,15 @@ class Flattener:
         }
         name, day = _safe_name(ref.key), _name_day(ref.key) or _day(opened)
         # Quarantine first: where a flat file stands, all of its log file is in place.
-        stem = f"{self._settings.output_prefix}quarantine/dt={day}/{name}"
+        aside = f"{self._settings.output_prefix}quarantine/dt={day}/{name}"
         if outcome.quarantined:
-            self._store.write_once(stem, ".jsonl", quarantine, ref, metadata, deadline, replace=True)
+            self._store.write_once(aside, ".jsonl", quarantine, ref, metadata, deadline, replace=True)
         if outcome.rows:
             stem = f"{self._settings.output_prefix}flatfiles/dt={day}/{_stem(name)}"
             key, written = self._store.write_once(stem, ".json.gz", flat, ref, metadata, deadline, ref.replace)
             outcome.output = key
             if ref.replace and not outcome.quarantined:  # a replay: what had been set aside is in the flat file now
-                self._store.remove(stem, ".jsonl", ref, deadline)
+                self._store.remove(aside, ".jsonl", ref, deadline)
             if not written:
                 outcome.state, outcome.bytes_written = "already there", 0
         return outcome

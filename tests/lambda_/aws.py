@@ -43,7 +43,7 @@ class FakeS3:
 
     def __init__(self):
         self.objects: dict[tuple[str, str], dict] = {}
-        self.fail: dict[str, deque] = {"get": deque(), "put": deque(), "head": deque()}
+        self.fail: dict[str, deque] = {"get": deque(), "put": deque(), "head": deque(), "delete": deque()}
         self.calls: list[tuple[str, dict]] = []
 
     def add(self, bucket: str, object_key: str, content: bytes) -> None:
@@ -75,6 +75,10 @@ class FakeS3:
         if arguments.get("IfNoneMatch") == "*" and place in self.objects:
             raise failure(412, "PreconditionFailed")
         self.objects[place] = {"Body": body, "Metadata": arguments["Metadata"], "ETag": etag(body)}
+
+    def delete_object(self, **arguments):
+        self._called("delete", arguments)
+        del self.objects[arguments["Bucket"], arguments["Key"]]
 
     def head_object(self, **arguments):
         self._called("head", arguments)

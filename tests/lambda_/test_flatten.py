@@ -274,6 +274,21 @@ def test_replace_flattens_anew(s3):
     assert s3.lines(FLAT)[0]["eventid"] == "e1"
 
 
+def test_a_mended_log_file_leaves_quarantine(s3):
+    """Flattened anew with nothing to set aside, a file's lines leave quarantine; another file's of that name stay."""
+    s3.add(LOGS, key(), b"junk")
+    s3.add(LOGS, key(prefix="other/"), b"other junk")
+    for prefix in ("", "other/"):
+        with pytest.raises(BadFile):
+            take(s3, ref(key(prefix=prefix)))
+    assert len([k for _, k in s3.objects if k.startswith("quarantine/")]) == 2
+    s3.add(LOGS, key(), log(event("e1")))
+    take(s3, ref(replace=True))
+    assert [json.loads(o["Body"])["source"] for (_, k), o in s3.objects.items() if k.startswith("quarantine/")] == [
+        f"s3://{LOGS}/{key(prefix='other/')}"
+    ]
+
+
 @pytest.mark.parametrize(
     "error",
     [
