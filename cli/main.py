@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from cli import query, sample, verify
+from cli import operate, query, sample, verify
 
 QUARANTINED = 3
 WRONG_USE = 2
@@ -183,6 +183,7 @@ def columns(
 query.register(app)
 verify.register(app)
 sample.register(app)
+operate.register(app)
 
 
 def _print_json(value: Any) -> None:

@@ -1,14 +1,21 @@
-"""What all tests share: where the real records are, and the one way to read them."""
+"""What all tests share: where the real records are, the one way to read them, and the flattener's bundle."""
 
 import gzip
 import os
+import platform
+import re
+import sys
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from tools.bundle import BundleError, bundle
+
 REPO = Path(__file__).parents[1]
 REAL_DATA = Path(os.environ.get("TRAILSIGHT_DATA", REPO.parent / "shared" / "data" / "cloudtrail"))
+ARCH = {"aarch64": "arm64", "arm64": "arm64", "x86_64": "x86_64", "AMD64": "x86_64"}[platform.machine()]
+VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +35,16 @@ def real_records(real_data: Path) -> list[bytes]:
         if "Records" in content:
             records += map(bytes, msgspec.json.decode(content["Records"], type=list[msgspec.Raw]))
     return records
+
+
+@pytest.fixture(scope="session")
+def zipped(tmp_path_factory) -> Path:
+    """The bundle for this machine's architecture and Python."""
+    target = tmp_path_factory.mktemp("bundle") / "flattener.zip"
+    try:
+        bundle(target, ARCH, VERSION)
+    except BundleError as error:
+        if re.search(r"NewConnectionError|ConnectTimeout|NameResolution|ProxyError", str(error)):
+            pytest.skip("no package index in reach: the bundle cannot be made here")
+        raise
+    return target

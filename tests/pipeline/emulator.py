@@ -16,7 +16,9 @@ from typing import Any
 
 PYTHON = Path(sys.prefix) / "ministack" / "bin" / "python"
 """An environment of its own: the function sees what is installed beside the emulator, as it sees boto3 on Lambda."""
-THROTTLED = b"<?xml version='1.0'?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
+THROTTLED = (
+    b"<?xml version='1.0'?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
+)
 
 
 def free_port() -> int:
@@ -77,7 +79,7 @@ class Emulator:
         return boto3.client(service, endpoint_url=self.url, **keys)
 
     def kill_functions(self) -> int:
-        """kill -9 every process that MiniStack has started; how many those were."""
+        """Kill -9 every process that MiniStack has started; how many those were."""
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
         for child in children:
             os.kill(int(child), signal.SIGKILL)
@@ -111,7 +113,9 @@ class Proxy:
                         proxy.throttled += 1
                         self._answer(503, {"Content-Type": "application/xml"}, THROTTLED)
                         return
-                headers = {k: v for k, v in self.headers.items() if k.lower() not in ("host", "transfer-encoding", "expect")}
+                headers = {
+                    k: v for k, v in self.headers.items() if k.lower() not in ("host", "transfer-encoding", "expect")
+                }
                 request = urllib.request.Request(target + self.path, body, headers, method=self.command)
                 try:
                     with urllib.request.urlopen(request, timeout=30) as answer:
@@ -131,12 +135,14 @@ class Proxy:
                 for name, value in headers.items():
                     if name.lower() not in ("content-length", "transfer-encoding", "connection", "date", "server"):
                         self.send_header(name, value)
-                self.send_header("Content-Length", headers.get("Content-Length", "0") if self.command == "HEAD" else str(len(body)))
+                self.send_header(
+                    "Content-Length", headers.get("Content-Length", "0") if self.command == "HEAD" else str(len(body))
+                )
                 self.end_headers()
                 if self.command != "HEAD":
                     self.wfile.write(body)
 
-            do_GET = do_PUT = do_HEAD = do_DELETE = do_POST = _any
+            do_GET = do_PUT = do_HEAD = do_DELETE = do_POST = _any  # noqa: N815 - the names that http.server calls
 
             def log_message(self, *_: object) -> None:
                 pass

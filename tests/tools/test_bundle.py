@@ -4,7 +4,6 @@ import gzip
 import importlib.metadata
 import json
 import os
-import platform
 import re
 import shutil
 import subprocess
@@ -15,26 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPO
+from tests.conftest import ARCH, REPO, VERSION
 from tests.lambda_.aws import LAKE, LOGS, key, name, notification
 from tests.local.logs import encode, event
 from tools.bundle import BundleError, bundle
-
-ARCH = {"aarch64": "arm64", "arm64": "arm64", "x86_64": "x86_64", "AMD64": "x86_64"}[platform.machine()]
-VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
-
-
-@pytest.fixture(scope="session")
-def zipped(tmp_path_factory) -> Path:
-    """The bundle for this machine's architecture and Python."""
-    target = tmp_path_factory.mktemp("bundle") / "flattener.zip"
-    try:
-        bundle(target, ARCH, VERSION)
-    except BundleError as error:
-        if re.search(r"NewConnectionError|ConnectTimeout|NameResolution|ProxyError", str(error)):
-            pytest.skip("no package index in reach: the bundle cannot be made here")
-        raise
-    return target
 
 
 @pytest.fixture(scope="session")
