@@ -9,16 +9,14 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import ingest, query, spark
+from benchmarks import flatten, ingest, query, spark
 from runtime.operations import cost
 
 
 def main() -> None:
     """Run the tables named (all by default) and print them."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument(
-        "tables", nargs="*", metavar="TABLE", help="cpu, memory, workers, hour, spark, planning, cost (default: all)"
-    )
+    parser.add_argument("tables", nargs="*", metavar="TABLE", help="which to run, of those printed (default: all)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--events", type=int, default=200_000, help="events of the CPU table (200000)")
     parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds, whose median counts (3)")
@@ -30,6 +28,12 @@ def main() -> None:
         ),
         "memory": ("peak memory of one worker", ingest.memory),
         "workers": ("two workers against one", lambda: ingest.two_workers(options.events, options.rounds)),
+        "flatten": (
+            "log file -> flat file against the post's Lambda; CPU and bytes a record",
+            lambda: flatten.cpu(options.rounds),
+        ),
+        "flatten-memory": ("peak memory for a log file of 300 MB", flatten.memory),
+        "flatten-start": ("imports of a cold start", flatten.imports),
         "spark": ("flat files -> Parquet on Spark; «ours» is so many times as quick", spark.table),
         "planning": ("finding the flat files to read", spark.planning),
         "cost": (cost.title(), cost.table),

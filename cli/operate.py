@@ -136,12 +136,13 @@ def replay(
     clients = _Clients(_s3(profile, role_arn))
     target = clients.queue(queue)
     done: dict[str, Any] = {}
+    bucket, prefix = _bucket(lake) if lake is not None else ("", "")
+    # Looked up first: what the dead letters bring back may leave quarantine at once.
+    sources = dict(quarantined(bucket, prefix, clients("s3"))) if lake is not None else {}
     if dlq is not None:
         letters = clients.queue(dlq)
         done["dead_letters"] = letters.waiting() if dry_run else dead_letters(letters, target, _counter("moved", None))
     if lake is not None:
-        bucket, prefix = _bucket(lake)
-        sources = dict(quarantined(bucket, prefix, clients("s3")))
         done["quarantined"] = len(sources) if dry_run else again(list(sources), target, rate=rate)
         if dry_run:
             done["reasons"] = sources

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC
-from io import BufferedReader
-from tempfile import SpooledTemporaryFile
+from io import BufferedReader, BytesIO
 from typing import Any, BinaryIO, cast
 
 from isal import isal_zlib
@@ -87,6 +86,8 @@ class Flattener:
 
     @contextmanager
     def _spools(self) -> Iterator[tuple[BinaryIO, BinaryIO]]:
+        from tempfile import SpooledTemporaryFile  # the SDK loads it too
+
         with SpooledTemporaryFile(IN_MEMORY) as flat, SpooledTemporaryFile(IN_MEMORY) as quarantine:
             yield cast("BinaryIO", flat), cast("BinaryIO", quarantine)
 
@@ -178,9 +179,8 @@ class Flattener:
         day = _name_day(ref.key) or fallback_day or "unknown"
         stem = f"{self._settings.output_prefix}quarantine/dt={day}/{_safe_name(ref.key)}"
         metadata = {"source": metadata_source(ref.uri), "etag": etag, "kind": kind}
-        with SpooledTemporaryFile(IN_MEMORY) as body:
-            body.write(_quarantined(kind, reason, ref.uri, key))
-            self._store.write_once(stem, ".jsonl", cast("BinaryIO", body), ref, metadata, deadline, replace=True)
+        body = BytesIO(_quarantined(kind, reason, ref.uri, key))
+        self._store.write_once(stem, ".jsonl", body, ref, metadata, deadline, replace=True)
 
 
 def _joined(lines: list[bytes]) -> bytes:

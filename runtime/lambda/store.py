@@ -4,7 +4,6 @@ The SDK's own retries are off: it does not know when the function times out.
 """
 
 import hashlib
-import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -97,6 +96,8 @@ class Store:
 
         Raises OutOfTime where it goes on, and Refused for what trying again cannot mend.
         """
+        import random
+
         from botocore.exceptions import BotoCoreError, ClientError
 
         delay = FIRST_DELAY

@@ -122,6 +122,8 @@ class Proxy:
                         self._answer(answer.status, dict(answer.headers), answer.read())
                 except urllib.error.HTTPError as error:
                     self._answer(error.code, dict(error.headers), error.read())
+                except OSError:  # the emulator is going
+                    self.close_connection = True
 
             def _body(self) -> bytes | None:
                 if self.headers.get("Expect", "").lower() == "100-continue":

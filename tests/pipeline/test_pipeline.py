@@ -153,6 +153,7 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory, zipped: Path) -> Iterator
         }
         s3.put_bucket_notification_configuration(Bucket=LOGS, NotificationConfiguration={"QueueConfigurations": [rule]})
         yield Pipeline(s3, sqs, proxy, queue, dlq, killed)
+        function.delete_function(FunctionName="flattener")
     finally:
         proxy.stop()
         emulator.stop()
