@@ -7,6 +7,7 @@ Parquet: no dedupe, no partitions, no sort. `python -m benchmarks.spark WAY IN O
 import gzip
 import json
 import os
+import random
 import sys
 import tempfile
 import time
@@ -18,17 +19,21 @@ from benchmarks.measure import Cost, Failed, make, run
 
 WAYS = {"ours": "the Parquet job, dedupe on", "post": "the post's job: infer, flatten, write"}
 MEMORY = "2500m"
+# The post's columns are the keys that occur. Few real records were published, so their copies have few; a busy
+# account has a long tail of actions, each with parameters of its own.
+INPUTS = {"real events": 0, "a quarter of them rare actions": 450}
 
 
 def table(sizes: tuple[int, ...] = (100_000, 1_000_000)) -> list[dict[str, Any]]:
-    """A row per size and way: CPU seconds of the process tree and in executors, wall time, columns, bytes per event."""
+    """A row per size, input and way: CPU seconds of the process tree and in executors, wall time, columns, bytes."""
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
         for events in sizes:
-            folder = Path(scratch, str(events))
-            make(folder / "logs", events, max(events // 500, 4), 4)
-            run("-m", "benchmarks.spark", "prepare", str(folder / "logs"), str(folder))
-            rows += _side_by_side(folder, events)
+            for title, actions in INPUTS.items():
+                folder = Path(scratch, f"{events}-{actions}")
+                make(folder / "logs", events, max(events // 500, 4), 4)
+                run("-m", "benchmarks.spark", "prepare", str(folder / "logs"), str(folder), str(actions))
+                rows += [{"input": title} | row for row in _side_by_side(folder, events)]
     return rows
 
 
@@ -81,16 +86,35 @@ def planning(files: int = 500_000, folders: int = 100) -> list[dict[str, Any]]:
     return rows
 
 
-def _prepare(logs: Path, folder: Path) -> None:
-    """Flat files of both ways from the same log files."""
+def _prepare(logs: Path, folder: Path, actions: int) -> None:
+    """Flat files of both ways from the same log files, with so many rare actions mixed in."""
     from tests.glue.flat import flat_files
 
-    flat_files(logs, folder / "ours")
+    dice = random.Random(actions)
     (folder / "post").mkdir()
     for path in logs.rglob("*.json.gz"):
-        records = json.loads(gzip.decompress(path.read_bytes()), object_hook=_lower)["records"]
+        content = json.loads(gzip.decompress(path.read_bytes()))
+        if actions:
+            for record in content["Records"]:
+                if dice.random() < 0.25:
+                    record["requestParameters"] = _rare(int(actions ** dice.random()), dice)
+            path.write_bytes(gzip.compress(json.dumps(content, separators=(",", ":")).encode(), 1, mtime=0))
+        records = json.loads(json.dumps(content), object_hook=_lower)["records"]
         lines = "\n".join(map(json.dumps, records)).encode()
-        (folder / "post" / path.name).write_bytes(gzip.compress(lines, 6, mtime=0))
+        (folder / "post" / path.name).write_bytes(gzip.compress(lines, 1, mtime=0))
+    flat_files(logs, folder / "ours")
+
+
+def _rare(action: int, dice: random.Random) -> dict[str, Any]:
+    """Parameters of one action: six keys that no other action has."""
+    name = f"action{action}"
+    return {
+        f"{name}Name": f"resource-{dice.randrange(50)}",
+        f"{name}Arn": f"arn:aws:service:us-east-1:111122223333:{name}/{dice.randrange(1000)}",
+        f"{name}MaxResults": dice.randrange(100),
+        f"{name}Settings": {f"{name}Mode": dice.choice("abc"), f"{name}Enabled": dice.random() < 0.5},
+        f"{name}Tags": [{"key": "team", "value": dice.choice("abc")}],
+    }
 
 
 def _lower(found: dict[str, Any]) -> dict[str, Any]:
@@ -153,6 +177,6 @@ def _measured(way: str, source: Path, out: Path) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "prepare":
-        _prepare(Path(sys.argv[2]), Path(sys.argv[3]))
+        _prepare(Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))
     else:
         _measured(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))

@@ -17,7 +17,7 @@ from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.types import StringType, StructField, StructType, TimestampNTZType
 
 from runtime.events.columns import Column
-from runtime.glue.parse import DATE, EVENT, HASH, event_hash, parsed, rows
+from runtime.glue.parse import DATE, EVENT, HASH, KEYS, event_hash, parsed, rows
 
 FATE = "_fate"
 KEPT, DUPLICATE, DIFFERS = "kept", "duplicate", "differs"
@@ -48,7 +48,7 @@ def suspects(keys: DataFrame, lake: DataFrame | None) -> DataFrame:
 def resolved(lines: DataFrame, doubtful: DataFrame, lake: DataFrame | None, columns: Sequence[Column]) -> DataFrame:
     """The batch's rows whose event is among the `doubtful` hashes, each with its `_fate`; cached."""
     names = [column.name for column in columns]
-    few = parsed(lines, ("eventtime", *EVENT)).join(doubtful, HASH, "left_semi")
+    few = parsed(lines, KEYS).join(doubtful, HASH, "left_semi")
     batch = rows(few.select("value", "_file", "_at"), columns).withColumn("_held", F.lit(False))
     both = batch.drop(HASH)
     if lake is not None:

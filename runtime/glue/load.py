@@ -1,12 +1,11 @@
 """Flat lines into the lake: one run from its lines to its commit; `rebuild` replaces whole partitions.
 
-Two passes over the lines: the first parses only what identifies an event and gives row counts and suspects; the second
-parses everything, and writes. A rebuilt day's partition is written anew from its flat files, by the row version of now;
-a row that none of them has any more is carried over from the old partition, so that a rebuild never loses one.
+Two passes over the lines: the first looks only for what identifies an event and gives row counts and suspects; the
+second parses everything, and writes. A rebuilt day's partition is written anew from its flat files, by the row version
+of now; a row that none of them has any more is carried over from the old partition: a rebuild never loses one.
 """
 
 import time
-from collections import Counter
 from collections.abc import Sequence
 
 from pyspark import StorageLevel
@@ -21,11 +20,11 @@ from runtime.glue.commit import Change, Run
 from runtime.glue.dedupe import DIFFERS, DUPLICATE, FATE, KEPT, lake_rows, resolved, suspects
 from runtime.glue.layout import Piece, hour, large, plan
 from runtime.glue.metrics import Metrics
-from runtime.glue.parse import DATE, EVENT, HASH, REASON, parsed, rows
+from runtime.glue.parse import DATE, EVENT, HASH, KEYS, REASON, keys, parsed, rows
 from runtime.glue.storage import Storage
 
 EVENTS = "parquettrails"
-_KEYS = ("eventtime", *EVENT)
+_IN = "_in"
 
 
 def load(
@@ -64,16 +63,15 @@ class _Load:
     def go(self, began: float) -> None:
         metrics = self._metrics
         try:
-            keys = self._cache(
-                parsed(self._lines, _KEYS).select(DATE, HASH, REASON, EVENT[0], hour(F.col("eventtime")).alias("_hour"))
-            )
-            days = self._count(keys)
-            new, held = self._new(keys, days)
-            if days or held is not None:
-                slots = plan(days, self._pieces(keys, large(days)))
+            found = keys(self._lines).withColumn(_IN, F.lit(True)) if self._rebuild is None else self._exact()
+            found = self._cache(found.select(DATE, HASH, _IN, EVENT[0], hour(F.col("eventtime")).alias("_hour")))
+            days = self._count(found)
+            new, carried = self._new(found, days)
+            if days or carried is not None:
+                slots = plan(days, self._pieces(found, large(days)))
                 metrics.written = write.write_rows(self._spark, self._lake, self._run, new, slots)
-            if metrics.quarantined:
-                bad = parsed(self._lines, _KEYS).filter(F.col(REASON).isNotNull())
+            if metrics.missing:
+                bad = parsed(self._lines, KEYS).filter(F.col(REASON).isNotNull())
                 metrics.quarantined = write.write_lines(self._spark, self._lake, self._run, bad)
         finally:
             for frame in self._cached:
@@ -81,23 +79,27 @@ class _Load:
         metrics.check()
         self._commit(began)
 
-    def _count(self, keys: DataFrame) -> list[Piece]:
-        """Rows of each day, and the lines that are none."""
+    def _exact(self) -> DataFrame:
+        """Keys by parsing: a rebuild counts the rows that it passes by, so it must know which lines are rows."""
+        return parsed(self._lines, KEYS).withColumn(_IN, F.col(REASON).isNull())
+
+    def _count(self, found: DataFrame) -> list[Piece]:
+        """Rows of each day to be written; on a load, lines that are no rows are still among them."""
         metrics = self._metrics
-        days: Counter[str] = Counter()
-        for row in keys.groupBy(DATE, F.col(REASON).isNull().alias("good")).count().collect():
+        days: list[Piece] = []
+        for row in found.groupBy(DATE, _IN).count().collect():
             metrics.read += row["count"]
-            if not row["good"]:
-                metrics.quarantined += row["count"]
-            elif self._rebuild is not None and row[DATE] not in self._rebuild:
+            if not row[_IN] or row[DATE] is None:
+                continue
+            if self._rebuild is not None and row[DATE] not in self._rebuild:
                 metrics.outside += row["count"]
             else:
-                days[row[DATE]] += row["count"]
-        return [Piece(day, count) for day, count in sorted(days.items())]
+                days.append(Piece(row[DATE], row["count"]))
+        return days
 
-    def _new(self, keys: DataFrame, days: Sequence[Piece]) -> tuple[DataFrame, DataFrame | None]:
+    def _new(self, found: DataFrame, days: Sequence[Piece]) -> tuple[DataFrame, DataFrame | None]:
         """Rows to write, and those of them that are carried over."""
-        good = keys.filter(F.col(REASON).isNull() & self._wanted())
+        good = found.filter(F.col(_IN) & self._wanted())
         existing = [] if self._rebuild else self._existing({piece.day for piece in days})
         events = self._lake.uri(EVENTS)
         key_columns = [column for column in self._columns if column.name in EVENT]
@@ -131,7 +133,7 @@ class _Load:
         old = lake_rows(self._spark, self._lake.uri(EVENTS), self._existing(None), self._columns)
         if old is None:
             return None
-        found = rows(self._lines, [c for c in self._columns if c.name in _KEYS]).select(DATE, *EVENT).distinct()
+        found = rows(self._lines, [c for c in self._columns if c.name in KEYS]).select(DATE, *EVENT).distinct()
         account = EVENT[0]
         same = (old[DATE] == found[DATE]) & old[account].eqNullSafe(found[account]) & (old[EVENT[1]] == found[EVENT[1]])
         carried = self._cache(old.join(found, same, "left_anti").select(*self._names, DATE))
@@ -143,10 +145,10 @@ class _Load:
             return F.lit(True)
         return F.col(DATE).between(self._rebuild.first, self._rebuild.last)
 
-    def _pieces(self, keys: DataFrame, cut: Sequence[str]) -> list[Piece]:
+    def _pieces(self, found: DataFrame, cut: Sequence[str]) -> list[Piece]:
         if not cut:
             return []
-        good = keys.filter(F.col(REASON).isNull() & F.col(DATE).isin(*cut))
+        good = found.filter(F.col(_IN) & F.col(DATE).isin(*cut))
         account = F.coalesce(F.col(EVENT[0]), F.lit("")).alias("account")
         counted = good.groupBy(DATE, account, "_hour").count().collect()
         return [Piece(row[DATE], row["count"], row["account"], row["_hour"]) for row in counted]

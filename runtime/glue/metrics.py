@@ -37,10 +37,15 @@ class Metrics:
     seconds: float = 0.0
     row_version: int = VERSION
 
+    @property
+    def missing(self) -> int:
+        """Lines that are not accounted for."""
+        found = self.written + self.duplicates + self.duplicate_differs + self.quarantined + self.outside
+        return self.read + self.carried - found
+
     def check(self) -> None:
         """Raise Unbalanced if a line was lost or doubled."""
-        accounted = self.written + self.duplicates + self.duplicate_differs + self.quarantined + self.outside
-        if self.read + self.carried != accounted:
+        if self.missing:
             raise Unbalanced(f"{self.run}: the counts do not balance, nothing was committed: {self}")
 
     def record(self) -> bytes:

@@ -15,6 +15,7 @@ from runtime.events.columns import PARTITION, Column
 DATE = PARTITION.name
 LINE = ("value", "_file", "_at")
 EVENT = ("recipientaccountid", "eventid")  # with the day, what makes two copies one event
+KEYS = ("eventtime", *EVENT)
 REASON = "_reason"
 HASH = "_hash"
 _CORRUPT = "_corrupt"
@@ -43,6 +44,32 @@ def parsed(lines: DataFrame, names: Iterable[str]) -> DataFrame:
     day = F.substring(eventtime, 1, 10).alias(DATE)
     named = row.select(*LINE, *columns, day, reason.alias(REASON), _ONCE)
     return named.withColumn(HASH, event_hash()).filter(F.col(_ONCE) >= 0).drop(_ONCE)
+
+
+def keys(lines: DataFrame) -> DataFrame:
+    """What identifies each line's event: `eventtime` as text, account, `eventdate` and `_hash`; cheap, by text search.
+
+    A key's text `"eventid":"` stands in a flat line only where that key does: in a string its quotes would be escaped.
+    What is not written that way is parsed. A line that is no row has some key too, or none: it meets no row's.
+    """
+    line = F.col("value")
+    schema = StructType([StructField(name, StringType()) for name in KEYS])
+    slow = F.from_json("value", schema)
+    found = {name: F.substring_index(F.substring_index(line, f'"{name}":"', -1), '"', 1) for name in KEYS}
+    searched = lines.select("value", *(text.alias(f"_{name}") for name, text in found.items()))
+    nothing = "{"  # what the search gives where the key is not
+    # Escapes and letters beyond ASCII have several spellings; the search would take them for different events.
+    odd = ~line.startswith('{"') | (F.col("_eventid") == nothing) | (F.col("_eventtime") == nothing)
+    for name in KEYS:
+        text = F.col(f"_{name}")
+        odd |= text.contains("\\") | (F.length(text) != F.octet_length(text))
+    account = EVENT[0]
+    without = F.col(f"_{account}") == nothing
+    odd |= without & line.contains(f'"{account}"')
+    values = {name: F.when(odd, slow[name]).otherwise(F.col(f"_{name}")) for name in KEYS}
+    values[account] = F.when(odd, slow[account]).when(~without, F.col(f"_{account}"))
+    named = searched.select(*(value.alias(name) for name, value in values.items()))
+    return named.withColumn(DATE, F.substring("eventtime", 1, 10)).withColumn(HASH, event_hash())
 
 
 def rows(lines: DataFrame, columns: Iterable[Column]) -> DataFrame:

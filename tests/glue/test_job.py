@@ -12,7 +12,7 @@ pytest.importorskip("pyspark")
 
 from runtime.events.columns import COLUMNS, PARTITION
 from runtime.events.row import RowMaker
-from runtime.glue import backfills, layout, source
+from runtime.glue import backfills, layout, parse, source
 from runtime.glue.arguments import Days
 from runtime.glue.storage import storage
 from tests.glue.flat import line, put
@@ -78,8 +78,8 @@ def test_every_line_goes_to_one_place(job):
         ("eventtime is no time", '{"eventid":"x","eventtime":"2024-13-01T00:00:00Z"}'),
         ("no eventid", '{"eventtime":"2024-01-01T00:00:00Z"}'),
         ("no eventtime", '{"eventid":"x"}'),
-        ("not one JSON object of text values", '{"eventid":"cut'),
         ("not one JSON object of text values", "[1]"),
+        ("not one JSON object of text values", '{"eventid":"cut'),
         ("not one JSON object of text values", None),
     ]
     assert [q["source"].rsplit("/", 1)[1] for q in lines if q["kind"] == "line"] == ["f2.gz"] * 7
@@ -91,6 +91,34 @@ def test_every_line_goes_to_one_place(job):
     assert counts(again) == (21, 1, 8, 5, 7)
     assert job.rows("eventid", "sourcefile") == sorted([*before, (DAY, "new", "AWSLogs/f4.json.gz")])
     assert job.left() == []
+
+
+def test_keys_found_by_search_are_those_of_the_parse(spark, job):
+    """For every line that is a row, however it is written, the first pass finds the event that the second parses."""
+    plain = json.loads(flat("e1"))
+    odd = [
+        json.dumps(plain),  # spaces
+        json.dumps(dict(reversed(plain.items())), separators=(",", ":")),
+        json.dumps(plain | {"eventid": 'quo"te'}, separators=(",", ":")),
+        json.dumps(plain | {"eventid": "\u00e9\u20ac"}, separators=(",", ":")),
+        json.dumps(plain | {"eventid": "\u00e9\u20ac"}, separators=(",", ":"), ensure_ascii=False),
+        json.dumps(plain | {"eventid": "{"}, separators=(",", ":")),
+        json.dumps(plain | {"recipientaccountid": ""}, separators=(",", ":")),
+        json.dumps(plain | {"useragent": '{"eventid":"other","recipientaccountid":"other"}'}, separators=(",", ":")),
+        json.dumps(plain | {"useragent": '"eventid":"other"', "zz": "eventid"}, separators=(",", ":")),
+        '{"eventid":"first","eventid":"last","eventtime":"2024-05-06T00:00:00Z"}',
+        '{"eventtime":"2024-05-06T00:00:00Z","eventid":"x","recipientaccountid" :"1"}',
+        '{"eventtime":"2024-05-06T00:00:00Z","eventid":"x","recipientaccountid":1}',
+        ' {"eventtime":"2024-05-06T00:00:00Z","eventid":"x"}',
+        '{ "eventtime":"2024-05-06T00:00:00Z","eventid":"x"}',
+        '{"eventtime":"2024-05-06T00:00:00Z","eventid":"x","recipientaccountid":null}',
+    ]
+    put(job.source, DAY, "f", *(text.encode() + b"\n" for text in odd))
+    lines = source.lines(spark, storage(str(job.source)), [f"dt={DAY}"])
+    searched = parse.keys(lines).select(*parse.KEYS, parse.DATE, parse.HASH).collect()
+    parsed = parse.parsed(lines, parse.KEYS).filter("_reason is null").select(searched[0].__fields__).collect()
+    assert len(parsed) == len(odd)
+    assert searched == parsed
 
 
 def test_nothing_to_do(job):

@@ -121,7 +121,7 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory, zipped: Path) -> Iterator
             s3.create_bucket(Bucket=bucket)
         dlq = sqs.create_queue(QueueName="flattener-dlq")["QueueUrl"]
         redrive = {"deadLetterTargetArn": arn(sqs, dlq), "maxReceiveCount": 4}
-        attributes = {"RedrivePolicy": json.dumps(redrive), "VisibilityTimeout": "20"}
+        attributes = {"RedrivePolicy": json.dumps(redrive), "VisibilityTimeout": "12"}
         queue = sqs.create_queue(QueueName="flattener", Attributes=attributes)["QueueUrl"]
         role = "arn:aws:iam::000000000000:role/flattener"
         environment = {
@@ -135,7 +135,7 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory, zipped: Path) -> Iterator
             Role=role,
             Handler="runtime/lambda/handler.handle",
             Code={"ZipFile": zipped.read_bytes()},
-            Timeout=15,
+            Timeout=10,
             MemorySize=256,
             Environment={"Variables": environment},
         )
