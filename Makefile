@@ -20,9 +20,11 @@ $(VENV)/run.stamp: requirements/run.txt requirements/build.txt pyproject.toml
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/dev.stamp: $(VENV)/run.stamp requirements/dev.txt requirements/spark.txt
+$(VENV)/dev.stamp: $(VENV)/run.stamp requirements/dev.txt requirements/spark.txt requirements/ministack.txt
 	$(PIP) --require-hashes -r requirements/dev.txt
 	$(PIP) --require-hashes --no-build-isolation -r requirements/spark.txt
+	$(HOST_PYTHON) -m venv $(VENV)/ministack
+	$(VENV)/ministack/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/ministack.txt
 	@touch $@
 
 DEMO := demo
@@ -32,12 +34,18 @@ demo: $(VENV)/run.stamp ## a sample, its lake and its dashboard, in ./demo
 	@test -d $(DEMO)/logs || $(BIN)/trailsight sample $(DEMO)/logs
 	@$(BIN)/trailsight local $(DEMO)/logs --lake $(DEMO)/lake
 
-.PHONY: test test-long lint types format lock bench
-test: $(VENV)/dev.stamp ## the tests that every change must pass
-	$(BIN)/python -m pytest -m "not long"
+# Two at a time, a file's tests together: they share a Spark session or a lake.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+
+.PHONY: test test-fast test-long lint types format lock bench
+test: $(VENV)/dev.stamp ## the tests that every change must pass, Spark and the emulated pipeline included
+	$(PYTEST) -m "not long"
+
+test-fast: $(VENV)/dev.stamp ## the same without Spark and the emulator
+	$(PYTEST) -m "not long" --ignore tests/glue --ignore tests/pipeline
 
 test-long: $(VENV)/dev.stamp ## all tests, the long ones too
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 bench: $(VENV)/run.stamp ## ratios against what a user would do instead (ARGS=--json for machines)
 	$(PIP) --require-hashes -r requirements/bench.txt
@@ -62,6 +70,7 @@ lock: ## make the hashed locks in requirements/ anew (needs uv)
 	$(LOCK) pyproject.toml --group dev -o requirements/dev.txt
 	$(LOCK) pyproject.toml --group bench -o requirements/bench.txt
 	$(LOCK) pyproject.toml --group spark -o requirements/spark.txt
+	printf "ministack==1.5.33\nboto3\n" | $(LOCK) - --no-annotate -o requirements/ministack.txt
 	echo "setuptools>=77" | $(LOCK) - -o requirements/build.txt
 	printf "isal\nmsgspec\n" | $(LOCK) - -c requirements/run.txt --no-annotate -o requirements/lambda.txt
 
