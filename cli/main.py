@@ -41,7 +41,7 @@ def main() -> NoReturn:
         code = _foreseen(error)
         if code is None:
             raise
-        _stop(str(error), code)
+        _stop(_sentence(error), code)
     sys.exit(0)
 
 
@@ -50,7 +50,16 @@ def _foreseen(error: Exception) -> int | None:
     names = {kind.__name__ for kind in type(error).__mro__}
     if names & {"InputError", "QueryError", "Refused", "SpecError"}:
         return WRONG_USE
-    return 1 if names & {"LakeError", "OSError"} else None
+    return 1 if names & {"LakeError", "OSError", "QueueError", "RebuildError", *_AWS} else None
+
+
+_AWS = {"BotoCoreError", "ClientError"}
+
+
+def _sentence(error: Exception) -> str:
+    if _AWS & {kind.__name__ for kind in type(error).__mro__}:
+        return f"AWS says: {error} Check names, --profile, --role-arn and AWS_REGION"
+    return str(error)
 
 
 def _stop(sentence: str, code: int) -> NoReturn:

@@ -133,10 +133,10 @@ def replay(
 
     if dlq is None and lake is None:
         raise typer.BadParameter("name what to replay: --dlq URL, --lake s3://bucket, or both")
+    bucket, prefix = _bucket(lake) if lake is not None else ("", "")
     clients = _Clients(_s3(profile, role_arn))
     target = clients.queue(queue)
     done: dict[str, Any] = {}
-    bucket, prefix = _bucket(lake) if lake is not None else ("", "")
     # Looked up first: what the dead letters bring back may leave quarantine at once.
     sources = dict(quarantined(bucket, prefix, clients("s3"))) if lake is not None else {}
     if dlq is not None:
@@ -208,7 +208,8 @@ def _show_plan(files: Any, found: "Listing", rate: float, *, as_json: bool) -> N
             "prices": plan.prices,
         },
         f"{len(files):,} log files, {sum(f.size for f in files):,} bytes;"
-        f" {plan.requests:,} requests to S3, SQS and Lambda, about {plan.usd:,.2f} USD ({plan.prices}); {hours:,.1f} hours at {rate:g} a second",
+        f" {plan.requests:,} requests to S3, SQS and Lambda,"
+        f" about {plan.usd:,.2f} USD ({plan.prices}); {hours:,.1f} hours at {rate:g} a second",
         as_json=as_json,
     )
 

@@ -1,0 +1,395 @@
+"""Backfill, rebuild and replay against S3 and SQS on 127.0.0.1 (moto), as an operator types them."""
+
+import csv
+import gzip
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.main import app
+from runtime.operations import backfill, cost, rebuild
+from runtime.operations.queue import Key, Queue, QueueError
+from tests.conftest import REPO
+
+LOGS, LAKE = "acme-logs", "acme-lake"
+DAYS = ("2024/05/06", "2024/05/07", "2024/05/08")
+
+
+def key(day: str, number: int, account: str = "111122223333") -> str:
+    stamp = day.replace("/", "")
+    name = f"{account}_CloudTrail_eu-central-1_{stamp}T0710Z_{number:016d}.json.gz"
+    return f"AWSLogs/{account}/CloudTrail/eu-central-1/{day}/{name}"
+
+
+KEYS = [key(day, number) for day in DAYS for number in range(4)]
+
+
+class Aws:
+    """The two services, an empty queue with its dead-letter queue, and twelve log files."""
+
+    def __init__(self, url: str) -> None:
+        import boto3
+
+        self.s3, self.sqs = boto3.client("s3", endpoint_url=url), boto3.client("sqs", endpoint_url=url)
+        for bucket in (LOGS, LAKE):
+            self.s3.create_bucket(Bucket=bucket)
+        self.dlq = self.sqs.create_queue(QueueName="dlq")["QueueUrl"]
+        self.queue = self.sqs.create_queue(QueueName="queue")["QueueUrl"]
+        for name in KEYS:
+            self.s3.put_object(Bucket=LOGS, Key=name, Body=b"x" * 100)
+        self.s3.put_object(Bucket=LOGS, Key=key(DAYS[0], 1).replace("CloudTrail", "CloudTrail-Digest"), Body=b"x")
+
+    def bodies(self, url: str) -> list[dict[str, Any]]:
+        """All messages, taken out."""
+        found = []
+        while messages := self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                found.append(json.loads(message["Body"]))
+                self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return found
+
+    def put(self, name: str, lines: list[dict[str, Any]]) -> None:
+        self.s3.put_object(Bucket=LAKE, Key=name, Body="".join(json.dumps(line) + "\n" for line in lines).encode())
+
+
+@pytest.fixture
+def aws() -> Iterator[Aws]:
+    moto = pytest.importorskip("moto.server")
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", url)
+        patch.setenv("AWS_ACCESS_KEY_ID", "testing")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        import boto3
+
+        boto3.client("s3", endpoint_url=url)
+        import urllib.request
+
+        urllib.request.urlopen(urllib.request.Request(f"{url}/moto-api/reset", method="POST"))
+        from runtime.local import inputs
+
+        inputs.client.cache_clear()
+        yield Aws(url)
+        inputs.client.cache_clear()
+    server.stop()
+
+
+def trailsight(*arguments: str) -> Any:
+    return CliRunner().invoke(app, list(arguments))
+
+
+def sent(body: dict[str, Any]) -> tuple[str, bool]:
+    assert body["s3Bucket"] == LOGS
+    [name] = body["s3ObjectKey"]
+    return name, body.get("replace", False)
+
+
+def test_a_dry_run_says_what_it_would_take_and_sends_nothing(aws):
+    """Files, bytes, requests, money and hours; the digest is counted as skipped."""
+    source = f"s3://{LOGS}/AWSLogs"
+    done = trailsight(
+        "backfill", source, "--queue", aws.queue, "--lake", f"s3://{LAKE}", "--dry-run", "--json", "--rate", "1"
+    )
+    assert done.exit_code == 0, done.output
+    plan = json.loads(done.stdout)
+    assert {k: plan[k] for k in ("files", "bytes", "skipped")} == {"files": 12, "bytes": 1200, "skipped": {"digest": 1}}
+    assert plan["requests"] == cost.of_log_files(12, 1200).requests == 2 + 3 * 2 + 5 * 12
+    assert aws.bodies(aws.queue) == []
+    assert "Contents" not in aws.s3.list_objects_v2(Bucket=LAKE)
+
+
+def test_backfill_sends_each_log_file_once_and_has_the_job_look(aws):
+    """One message a log file of the days asked for; the job is told of the old folders until the sending is over."""
+    source = f"s3://{LOGS}/AWSLogs"
+    arguments = (
+        "backfill",
+        source,
+        "--queue",
+        aws.queue,
+        "--lake",
+        f"s3://{LAKE}/",
+        "--from",
+        "2024-05-07",
+        "--rate",
+        "1000",
+    )
+    done = trailsight(*arguments)
+    assert done.exit_code == 0, done.output
+    assert sorted(map(sent, aws.bodies(aws.queue))) == [(name, False) for name in KEYS[4:]]
+    [mark] = [item["Key"] for item in aws.s3.list_objects_v2(Bucket=LAKE)["Contents"]]
+    assert mark.startswith("flatfiles/_backfill/2024-05-07..2024-05-08.until-")
+
+
+def test_a_stopped_backfill_goes_on_where_it_was(aws, tmp_path, monkeypatch):
+    """SQS fails after the first batch; the same command again sends the rest and nothing twice."""
+    state = tmp_path / "state.json"
+    arguments = (
+        "backfill",
+        f"s3://{LOGS}/AWSLogs",
+        "--queue",
+        aws.queue,
+        "--lake",
+        f"s3://{LAKE}",
+        "--rate",
+        "1000",
+        "--state",
+        str(state),
+    )
+    whole, calls = Queue._send, []
+
+    def failing(self: Queue, bodies: list[str]) -> None:
+        if calls:
+            raise QueueError("stopped")
+        calls.append(bodies)
+        whole(self, bodies)
+
+    monkeypatch.setattr(Queue, "_send", failing)
+    assert isinstance(trailsight(*arguments).exception, QueueError)
+    monkeypatch.setattr(Queue, "_send", whole)
+    done = trailsight(*arguments, "--json")
+    assert json.loads(done.stdout)["sent"] == 2
+    assert sorted(map(sent, aws.bodies(aws.queue))) == [(name, False) for name in KEYS]
+    assert json.loads(trailsight(*arguments, "--json").stdout)["sent"] == 0
+
+
+def test_a_state_of_another_backfill_is_refused(aws, tmp_path):
+    """A state file is for one command; a damaged one is named."""
+    state = tmp_path / "state.json"
+    backfill.State(state, "other").sent("s3://x")
+    arguments = (
+        "backfill",
+        f"s3://{LOGS}/AWSLogs",
+        "--queue",
+        aws.queue,
+        "--lake",
+        f"s3://{LAKE}",
+        "--state",
+        str(state),
+    )
+    assert "is the state of another backfill" in str(trailsight(*arguments).exception)
+    state.write_text("{")
+    assert "is no state of a backfill" in str(trailsight(*arguments).exception)
+
+
+@pytest.mark.parametrize("form", ["CSV", "Parquet"])
+def test_an_inventory_gives_what_a_listing_gives(aws, form):
+    """Keys of a report, URL-encoded in CSV; old versions and delete markers are passed over."""
+    names = [*KEYS[:3], "a+b/" + KEYS[3]]
+    if form == "CSV":
+        text = io.StringIO()
+        table = csv.writer(text, quoting=csv.QUOTE_ALL)
+        for name in names:
+            table.writerow([LOGS, name.replace("+", "%2B"), "true", "false", "100"])
+        table.writerow([LOGS, KEYS[5], "false", "false", "100"])
+        table.writerow([LOGS, KEYS[6], "true", "true", ""])
+        body, schema = gzip.compress(text.getvalue().encode()), "Bucket, Key, IsLatest, IsDeleteMarker, Size"
+    else:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        made = io.BytesIO()
+        latest, marker = [True] * 4 + [False, True], [False] * 5 + [True]
+        columns = {
+            "bucket": [LOGS] * 6,
+            "key": [*names, KEYS[5], KEYS[6]],
+            "is_latest": latest,
+            "is_delete_marker": marker,
+            "size": [100] * 6,
+        }
+        pq.write_table(pa.table(columns), made)
+        body, schema = made.getvalue(), "message s3.inventory { required binary bucket; }"
+    aws.s3.put_object(Bucket=LAKE, Key="inventory/data", Body=body)
+    manifest = {
+        "destinationBucket": f"arn:aws:s3:::{LAKE}",
+        "fileFormat": form,
+        "fileSchema": schema,
+        "files": [{"key": "inventory/data"}],
+    }
+    aws.s3.put_object(Bucket=LAKE, Key="inventory/manifest.json", Body=json.dumps(manifest).encode())
+    done = trailsight(
+        "backfill",
+        f"s3://{LAKE}/inventory/manifest.json",
+        "--inventory",
+        "--queue",
+        aws.queue,
+        "--lake",
+        f"s3://{LAKE}",
+        "--rate",
+        "1000",
+    )
+    assert done.exit_code == 0, done.output
+    assert sorted(sent(body)[0] for body in aws.bodies(aws.queue)) == sorted(names)
+
+
+def test_replay_brings_back_dead_letters_and_quarantined_files(aws):
+    """A dead letter becomes a message per log file, to be flattened anew; one that names none goes back as it is."""
+    record = {
+        "eventSource": "aws:s3",
+        "eventName": "ObjectCreated:Put",
+        "s3": {"bucket": {"name": LOGS}, "object": {"key": "a%2Bb"}},
+    }
+    for body in (json.dumps({"Records": [record]}), "no JSON"):
+        aws.sqs.send_message(QueueUrl=aws.dlq, MessageBody=body)
+    aws.put(
+        "quarantine/dt=2024-05-06/x.jsonl", [{"kind": "record", "reason": "r", "source": f"s3://{LOGS}/{KEYS[0]}"}] * 2
+    )
+    aws.put(
+        "quarantine/dt=2024-05-06/y.jsonl", [{"kind": "missing", "reason": "gone", "source": f"s3://{LOGS}/{KEYS[1]}"}]
+    )
+    arguments = ("replay", "--queue", aws.queue, "--dlq", aws.dlq, "--lake", f"s3://{LAKE}", "--json")
+    dry = json.loads(trailsight(*arguments, "--dry-run").stdout)
+    assert dry == {"dead_letters": 2, "quarantined": 1, "reasons": {f"s3://{LOGS}/{KEYS[0]}": "r"}}
+    done = trailsight(*arguments)
+    assert json.loads(done.stdout) == {"dead_letters": 2, "quarantined": 1}
+    found = []
+    while messages := aws.sqs.receive_message(QueueUrl=aws.queue, MaxNumberOfMessages=10).get("Messages"):
+        found += [message["Body"] for message in messages]
+    assert sorted(found) == sorted(
+        [Key(LOGS, "a+b").message(replace=True), "no JSON", Key(LOGS, KEYS[0]).message(replace=True)]
+    )
+    assert aws.bodies(aws.dlq) == []
+
+
+class FakeGlue:
+    """Job runs that go through the given states."""
+
+    def __init__(self, *states: str) -> None:
+        self.states, self.started = list(states), []
+
+    def start_job_run(self, **arguments: Any) -> dict[str, str]:
+        self.started.append(arguments)
+        return {"JobRunId": "jr_1"}
+
+    def get_job_run(self, **_: Any) -> dict[str, Any]:
+        return {"JobRun": {"JobRunState": self.states.pop(0), "ErrorMessage": "no space"}}
+
+
+def test_rebuild_flattens_anew_then_has_the_job_replace_the_days(aws, monkeypatch):
+    """The days' log files and those of some days after go out with `replace`; then the job runs with --rebuild."""
+    glue = FakeGlue("STARTING", "RUNNING", "SUCCEEDED")
+    from cli import operate
+
+    real = operate._Clients.__call__
+    monkeypatch.setattr(
+        operate._Clients, "__call__", lambda self, service: glue if service == "glue" else real(self, service)
+    )
+    monkeypatch.setattr(rebuild, "POLL_SECONDS", 0.001)
+    polls = []
+
+    def drained(self: Queue) -> int:  # the flattener, between the sending and the job
+        polls.append([sent(body) for body in aws.bodies(aws.queue)])
+        return 0
+
+    monkeypatch.setattr(Queue, "waiting", drained)
+    arguments = (
+        "rebuild",
+        "2024-05-06..2024-05-06",
+        f"s3://{LOGS}/AWSLogs",
+        "--queue",
+        aws.queue,
+        "--job",
+        "parquet",
+        "--rate",
+        "1000",
+    )
+    done = trailsight(*arguments, "--late", "1")
+    assert done.exit_code == 0, done.output
+    assert sorted(polls[0]) == [(name, True) for name in KEYS[:8]]
+    assert glue.started == [{"JobName": "parquet", "Arguments": {"--rebuild": "2024-05-06..2024-05-06"}}]
+
+
+def test_a_job_that_fails_is_said(aws):
+    """The run, its end and why; and the queue that does not empty."""
+    with pytest.raises(rebuild.RebuildError, match="run jr_1 ended as FAILED: no space; the days are as they were"):
+        rebuild.run_job("parquet", "a", "b", FakeGlue("RUNNING", "FAILED"), pause=lambda _: None)
+    aws.sqs.send_message(QueueUrl=aws.queue, MessageBody="x")
+    with pytest.raises(rebuild.RebuildError, match="1 messages still wait after 45 s"):
+        rebuild.wait_until_empty(Queue(aws.queue, aws.sqs), most_seconds=45, pause=lambda _: None)
+
+
+class FakeSqs:
+    """SQS that takes only part of a batch, so often."""
+
+    def __init__(self, refusals: int, **failure: Any) -> None:
+        self.refusals, self.failure, self.taken = refusals, failure, []
+
+    def send_message_batch(self, QueueUrl: str, Entries: list[dict[str, str]]) -> dict[str, Any]:  # noqa: ARG002, N803
+        if self.refusals:
+            self.refusals -= 1
+            self.taken += [entry["MessageBody"] for entry in Entries[1:]]
+            return {"Failed": [{"Id": Entries[0]["Id"], "Code": "X", **self.failure}]}
+        self.taken += [entry["MessageBody"] for entry in Entries]
+        return {}
+
+
+def test_what_sqs_did_not_take_is_sent_again_and_no_other():
+    """Failed entries of a batch go out once more; a fault of the sender, or no end of it, is one sentence."""
+    sqs = FakeSqs(2)
+    Queue("q", sqs, pause=lambda _: None).post(["a", "b", "c"])
+    assert sorted(sqs.taken) == ["a", "b", "c"]
+    with pytest.raises(QueueError, match="q: SQS refuses a message: too long"):
+        Queue("q", FakeSqs(1, SenderFault=True, Message="too long"), pause=lambda _: None).post(["a"])
+    with pytest.raises(QueueError, match="q: SQS took 5 tries and still not all messages; run the command again"):
+        Queue("q", FakeSqs(9), pause=lambda _: None).post(["a"])
+
+
+def test_the_rate_is_kept():
+    """At two a second, the third batch of ten waits ten seconds in all."""
+    pauses = []
+    queue = Queue("q", FakeSqs(0), pause=pauses.append)
+    assert [len(batch) for batch in queue.send((Key("b", str(n)) for n in range(25)), rate=2)] == [10, 10, 5]
+    assert [round(pause) for pause in pauses] == [5, 10]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("backfill", "logs", "--queue", "q", "--lake", "s3://l"), "logs: is not in S3; name s3://bucket/prefix"),
+        (("rebuild", "2024-05-06", "s3://l", "--queue", "q", "--job", "j"), "write FROM..TO"),
+        (("rebuild", "2024-05-07..2024-05-06", "s3://l", "--queue", "q", "--job", "j"), "ends before it begins"),
+        (("replay", "--queue", "q"), "name what to replay"),
+        (("replay", "--queue", "q", "--lake", "lake"), "lake: is no lake in S3"),
+    ],
+)
+def test_wrong_use_is_one_sentence(arguments, sentence):
+    """Exit 2 with the cure."""
+    done = trailsight(*arguments)
+    assert done.exit_code == 2
+    assert sentence in " ".join(done.output.replace("│", " ").split())
+
+
+def test_what_aws_refuses_is_one_sentence():
+    """No Region, no credentials, no such queue: exit 1 and no traceback."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
+    command = [sys.executable, "-m", "cli", "replay", "--queue", "q", "--dlq", "d"]
+    done = subprocess.run(command, cwd=REPO, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "trailsight: AWS says: You must specify a region. Check names, --profile, --role-arn and AWS_REGION\n"
+    )
+
+
+def test_the_mark_ends_some_days_after_the_sending(tmp_path):
+    """A million files at one a second take eleven days and a half; the job looks two days longer."""
+    from runtime.local.inputs import LogFile
+
+    files = [LogFile("s3://b/k", "k", 1, "", date(2024, 5, 6))] * 1_000_000
+    assert (
+        backfill.mark(str(tmp_path), files, 1, date(2026, 11, 1)) == "dt=2024-05-06 to dt=2024-05-06 until 2026-11-14"
+    )
+    assert [path.name for path in Path(tmp_path, "flatfiles", "_backfill").iterdir()] == [
+        "2024-05-06..2024-05-06.until-2026-11-14"
+    ]
