@@ -1,13 +1,10 @@
 """Finds CloudTrail's log files in what the user names: files, folders and s3:// prefixes, in every layout they have.
 
-What the path says (account, Region, delivery day, kind) decides what is listed and read at all. Known layouts, below
-any prefix: AWSLogs/<account>/<kind>/<region>/<yyyy>/<mm>/<dd>/, AWSLogs/o-<id>/<account>/..., Control Tower's
-o-<id>/AWSLogs/o-<id>/<account>/..., and flat folders of downloads, whose file names say the same.
+What the path says (account, Region, delivery day, kind: `runtime.events.paths`) decides what is listed and read at all.
 """
 
 import io
 import os
-import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,18 +13,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
-SUFFIXES = (".json", ".json.gz", ".gz", ".jsonl", ".jsonl.gz", ".ndjson", ".csv")
-KINDS = {
-    "CloudTrail": "log",
-    "CloudTrail-Insight": "insight",
-    "CloudTrail-NetworkActivity": "networkactivity",
-    "CloudTrail-Digest": "digest",
-    "CloudTrail-Aggregated": "aggregated",
-}
+from runtime.events.paths import KINDS, NO_EVENTS, Place, kind_of, place_of, source_key
+
 ACCOUNTS = "accounts.csv"  # labels for the dashboard, which may lie beside the logs
-_ACCOUNT = re.compile(r"\d{12}")
-_REGION = re.compile(r"[a-z]{2,6}(-[a-z0-9]+)+")
-_NAME = re.compile(r"(\d{12})_(CloudTrail(?:-[A-Za-z]+)?)_([a-z0-9-]+)_(?:.*_)?(\d{4})(\d\d)(\d\d)T\d{4,6}Z(?:_|\.)")
 
 
 class InputError(ValueError):
@@ -68,25 +56,13 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """What a path says so far; None is not known."""
-
-    account: str | None = None
-    kind: str | None = None
-    region: str | None = None
-    year: int | None = None
-    month: int | None = None
-    day: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class _Wanted:
     start: date | None
     end: date | None
     accounts: Collection[str] | None
     regions: Collection[str] | None
 
-    def admits(self, place: _Place) -> bool:
+    def admits(self, place: Place) -> bool:
         """Whether anything below the place can be wanted."""
         if self.accounts is not None and place.account is not None and place.account not in self.accounts:
             return False
@@ -165,56 +141,23 @@ class _Readable(io.RawIOBase):
         super().close()
 
 
-def _place(parts: Sequence[str]) -> _Place:
-    """What the folders of a path say: of the last `<account>/<kind>/<region>/<yyyy>/<mm>/<dd>` that begins in it."""
-    place = _Place()
-    for at, part in enumerate(parts):
-        if _ACCOUNT.fullmatch(part):
-            place = _Place(account=part)
-        elif part in KINDS and place.kind is None:
-            place = _Place(account=place.account, kind=part)
-            rest = parts[at + 1 : at + 5]
-            if rest and _REGION.fullmatch(rest[0]):
-                numbers = []
-                for text, width in zip(rest[1:], (4, 2, 2), strict=False):
-                    if not (text.isascii() and text.isdigit() and len(text) == width):
-                        break
-                    numbers.append(int(text))
-                place = _Place(place.account, part, rest[0], *numbers)
-    return place
-
-
-def _log_file(parts: Sequence[str], name: str, listing: Listing, wanted: _Wanted) -> _Place | None:
+def _log_file(parts: Sequence[str], name: str, listing: Listing, wanted: _Wanted) -> Place | None:
     """What path and name say of a file to read; None, counted with its reason, for one to pass over."""
-    place = _place(parts)
-    named = _NAME.match(name)
-    if named:
-        account, kind, region, *numbers = named.groups()
-        place = _Place(account, place.kind or kind, region, *map(int, numbers))
-    kind = KINDS.get(place.kind or "CloudTrail", "no log")
-    if kind in ("digest", "aggregated", "no log"):
+    kind, found = kind_of(parts, name)
+    if name == ACCOUNTS:
+        kind = "no log"
+    if kind in NO_EVENTS:
         listing.skipped[kind] += 1
-    elif not name.lower().endswith(SUFFIXES) or name == ACCOUNTS:
-        listing.skipped["no log"] += 1
-    elif not wanted.admits(place):
+    elif not wanted.admits(found):
         listing.skipped["not asked for"] += 1
     else:
-        return place
+        return found
     return None
 
 
-def _made(uri: str, parts: Sequence[str], fallback: str, size: int, version: str, place: _Place) -> LogFile:
-    key = "/".join(parts[len(parts) - 1 - parts[::-1].index("AWSLogs") :]) if "AWSLogs" in parts else fallback
-    day = None
-    if place.year and place.month and place.day:
-        try:
-            day = date(place.year, place.month, place.day)
-        except ValueError:
-            day = None  # a folder or name that only looks like a date
-    # Names that are not UTF-8 reach Parquet as text with their odd bytes spelled out.
-    key = os.fsencode(key).decode("utf-8", "backslashreplace")
+def _made(uri: str, parts: Sequence[str], fallback: str, size: int, version: str, place: Place) -> LogFile:
     kind = KINDS.get(place.kind or "CloudTrail", "log")
-    return LogFile(uri, key, size, version, day, place.account, place.region, kind)
+    return LogFile(uri, source_key(parts, fallback), size, version, place.date, place.account, place.region, kind)
 
 
 def _find_local(name: str, wanted: _Wanted, listing: Listing) -> Iterator[LogFile]:
@@ -224,7 +167,7 @@ def _find_local(name: str, wanted: _Wanted, listing: Listing) -> Iterator[LogFil
             raise InputError(f"{name}: no such file or folder; check the path")
         if root.is_file():
             named = _log_file(root.parts[:-1], root.name, Listing(), wanted)
-            yield _local_file(root, root.name, named or _Place())
+            yield _local_file(root, root.name, named or Place())
             return
         # A file named as an input is always read; below a folder, what is no log is passed over.
         seen: set[tuple[int, int]] = set()
@@ -235,7 +178,7 @@ def _find_local(name: str, wanted: _Wanted, listing: Listing) -> Iterator[LogFil
                 continue
             seen.add((here.st_dev, here.st_ino))
             parts = Path(folder).parts
-            folders[:] = sorted(f for f in folders if wanted.admits(_place((*parts, f))))
+            folders[:] = sorted(f for f in folders if wanted.admits(place_of((*parts, f))))
             for file in files:
                 place = _log_file(parts, file, listing, wanted)
                 if place is not None:
@@ -249,7 +192,7 @@ def _unreadable(error: OSError) -> None:
     raise error
 
 
-def _local_file(path: Path, fallback: str, place: _Place) -> LogFile:
+def _local_file(path: Path, fallback: str, place: Place) -> LogFile:
     state = path.stat()
     return _made(str(path), path.parts, fallback, state.st_size, f"{state.st_mtime_ns}-{state.st_size}", place)
 
@@ -297,7 +240,7 @@ def _find_s3(name: str, wanted: _Wanted, options: S3Options, listing: Listing) -
 def _list_s3(client: Any, bucket: str, prefix: str, wanted: _Wanted, listing: Listing) -> Iterator[dict[str, Any]]:
     """Objects below a prefix, level by level where a bound can prune what is below."""
     parts = prefix.split("/")[:-1]
-    place = _place(parts)
+    place = place_of(parts)
     bounded = wanted.start is not None or wanted.end is not None
     deep_enough = place.day is not None or (place.region is not None and not bounded)
     unbounded = not bounded and wanted.accounts is None and wanted.regions is None
@@ -307,7 +250,7 @@ def _list_s3(client: Any, bucket: str, prefix: str, wanted: _Wanted, listing: Li
         listing.s3_requests += 1
         yield from page.get("Contents", ())
         for below in page.get("CommonPrefixes", ()):
-            if wanted.admits(_place(below["Prefix"].split("/")[:-1])):
+            if wanted.admits(place_of(below["Prefix"].split("/")[:-1])):
                 yield from _list_s3(client, bucket, below["Prefix"], wanted, listing)
 
 
