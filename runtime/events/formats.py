@@ -1,10 +1,10 @@
 """Cuts what CloudTrail events come in (log files and what people have at hand) into single records' bytes.
 
 Records keep their original bytes. Log files are cut as a stream: memory stays flat for any size. The other forms are
-told apart by their first bytes, never by a name.
+told apart by their first bytes, never by a name; they are read in `documents` (JSON) and `history` (CSV).
 """
 
-import csv
+import codecs
 import gzip
 import io
 import json
@@ -12,14 +12,16 @@ import re
 import zlib
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import msgspec
 from isal import igzip, isal_zlib
 
+from runtime.events.columns import FIXED
 from runtime.events.row import pairs
 
 CHUNK = 1 << 16  # what is unpacked at a time: small enough to stay in a core's own cache
+HEAD = 64  # bytes that tell the forms of JSON apart
 # One record larger than this is taken for broken: CloudTrail caps a record at 1 MB (with 1.11, some more).
 RECORD_LIMIT = 64 << 20
 
@@ -37,42 +39,46 @@ class Broken:
 
 
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
-_LEVEL = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_RECORDS = re.compile(rb'\s*\{\s*"Records"\s*:\s*\[')
+_NAMED_ARRAY = re.compile(rb'\s*\{\s*"(Records|Events)"\s*:\s*\[')
 _ARRAY = re.compile(rb"\s*\[")
-# Where a record begins after a broken one; no text inside a JSON string can look like this, its quotes are escaped.
-_NEXT = re.compile(rb'\}\s*,\s*(?=\{\s*"(?:event|userIdentity|awsRegion|sourceIP|request|recipient))')
+# How a record begins; no text inside a JSON string can look like this, its quotes are escaped.
+RECORD_BEGINS = b'\\{\\s*"(?:' + "|".join(sorted({column.path[0] for column in FIXED})).encode() + b')"\\s*:'
+_NEXT = re.compile(rb"\}\s*,\s*(?=" + RECORD_BEGINS + rb")")
 _END = re.compile(rb"\]\s*\}?\s*$")
-_SPACE = b" \t\r\n"
-_SCANNER = json.JSONDecoder(parse_int=str, parse_float=str)
+SPACE = b" \t\r\n"
+SCANNER = json.JSONDecoder(parse_int=str, parse_float=str)
 
 
 def records(stream: BinaryIO, *, limit_bytes: int | None = None) -> Iterator[bytes | Broken]:
     """Each record's bytes in the order of the file, or what is Broken.
 
-    Reads: CloudTrail's log files (gzip or not), a plain array, JSON lines, the CLI's `lookup-events`, the console's
-    event history as JSON or CSV, EventBridge wrappers. Raises BadFile for anything else, for a damaged gzip, and
-    for one that unpacks to more than `limit_bytes`.
+    Reads: CloudTrail's log files (gzip or not), a plain array, JSON documents one after another (lines or not), the
+    CLI's `lookup-events`, the console's event history as JSON or CSV, EventBridge wrappers; UTF-16 becomes UTF-8.
+    Raises BadFile for anything else, for a damaged gzip, and for one that unpacks to more than `limit_bytes`.
     """
-    source = _Source(stream, limit_bytes)
+    source = Source(stream, limit_bytes)
     head = source.head()
     if not head.strip():
         raise BadFile("empty file")
-    found = _RECORDS.match(head)
+    if (found := _NAMED_ARRAY.match(head)) and found[1] == b"Records":
+        yield from array(source, found.end(), b'{"Records":[')
+        return
+    # What is below is not needed for log files: the Lambda starts without it.
+    from runtime.events import documents, history
+
     if found:
-        yield from _array(source, found.end(), b'{"Records":[')
+        yield from documents.unwrapped(array(source, found.end(), b'{"Events":['))
     elif found := _ARRAY.match(head):
-        for element in _array(source, found.end(), b"["):
-            yield from _unwrapped_element(element)
-    elif head.lstrip()[:1] == b"{":
-        yield from _documents(source)
-    elif head.lstrip(b"\"'")[:6].lower() == b"event " or b",Event time," in head.split(b"\n", 1)[0]:
-        yield from _event_history(source)
+        yield from documents.unwrapped(array(source, found.end(), b"["))
+    elif history.is_history(head):
+        yield from history.events(source.rest())
+    elif head.lstrip()[:1] in (b"{", b'"') or b"\n{" in head:
+        yield from documents.documents(source)
     else:
         raise BadFile(f"not CloudTrail: it begins with {head[:20]!r}")
 
 
-class _Source:
+class Source:
     """Unpacked bytes of a stream, buffered; every way a gzip can be damaged is a BadFile."""
 
     def __init__(self, stream: BinaryIO, limit: int | None) -> None:
@@ -84,16 +90,42 @@ class _Source:
         self.buffer = b""
         self.ended = False
 
+    @classmethod
+    def of(cls, content: bytes) -> "Source":
+        """All of `content`, in the buffer."""
+        source = cls(io.BytesIO(), None)
+        source.buffer, source.ended = content, True
+        return source
+
     def head(self) -> bytes:
         """The first bytes, without a byte order mark."""
-        self.more(CHUNK)
-        self.buffer = self.buffer.removeprefix(b"\xef\xbb\xbf")
+        while len(self.buffer) < HEAD and self.more():
+            pass
+        if self.buffer.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            self._from_utf16()
+        self.buffer = self.buffer.removeprefix(codecs.BOM_UTF8)
         return self.buffer
 
-    def more(self, size: int = CHUNK) -> bool:
-        """Append to the buffer; False at the end of the stream."""
+    def _from_utf16(self) -> None:
+        """Read on as UTF-8; PowerShell's `>` writes UTF-16. A lone surrogate becomes JSON's escape for it."""
+        read, decode = self._read, codecs.getincrementaldecoder("utf-16")("surrogatepass").decode
+
+        def recoded(size: int) -> bytes:
+            text = ""
+            while not text and (chunk := read(size)):
+                text = decode(chunk)
+            try:
+                return (text or decode(b"", final=True)).encode(errors="backslashreplace")
+            except UnicodeDecodeError:
+                raise BadFile("UTF-16 is cut short") from None
+
+        self.buffer = decode(self.buffer).encode(errors="backslashreplace")
+        self._read = recoded
+
+    def more(self, size: int = 0) -> bool:
+        """Append `size` bytes, or a CHUNK, to the buffer; False at the end of the stream."""
         try:
-            chunk = self._read(size)
+            chunk = self._read(size or CHUNK)
         except EOFError:
             raise BadFile("gzip is cut short") from None
         except (gzip.BadGzipFile, isal_zlib.IsalError, zlib.error) as error:  # type: ignore[misc]
@@ -105,13 +137,19 @@ class _Source:
         self.ended = not chunk
         return bool(chunk)
 
+    def double(self, limit: int) -> bool:
+        """Append as much again as is there, so that what is scanned twice stays a constant factor; to `limit` bytes."""
+        there = len(self.buffer)
+        return self.more(max(CHUNK, min(there, limit - there)))
+
     def rest(self) -> bytes:
+        """All that is left, in the buffer too."""
         while self.more():
             pass
         return self.buffer
 
 
-def _array(source: _Source, start: int, opening: bytes) -> Iterator[bytes | Broken]:
+def array(source: Source, start: int, opening: bytes) -> Iterator[bytes | Broken]:
     """Elements of the array whose content begins at `start`; what follows it must complete the document."""
     source.buffer = source.buffer[start:]
     while True:
@@ -130,26 +168,35 @@ def _array(source: _Source, start: int, opening: bytes) -> Iterator[bytes | Brok
         ended = yield from _elements(source)
         if ended:
             break
-    # The document ends with its line, and another may follow (JSON lines of log files), or with the file.
-    while b"\n" not in source.buffer and source.more():
-        pass
-    line, newline, following = source.buffer.partition(b"\n")
-    if newline and _is_json(opening + line):
-        source.buffer = following
-        yield from _documents(source)
-    elif not _is_json(opening + source.rest()):
-        raise BadFile("something follows the records that does not belong there")
+    yield from _behind(source, opening)
 
 
-def _is_json(document: bytes) -> bool:
-    try:
-        json.loads(document)
-    except (ValueError, RecursionError):
-        return False
-    return True
+def _behind(source: Source, opening: bytes) -> Iterator[bytes | Broken]:
+    """What follows an array's elements: the end of its document, and perhaps other documents."""
+    while True:
+        text = (opening + source.buffer).decode("latin-1")
+        try:
+            _, end = SCANNER.raw_decode(text)
+            break
+        except (ValueError, RecursionError):
+            if len(text) > RECORD_LIMIT or not source.double(RECORD_LIMIT):
+                raise BadFile("something follows the records that does not belong there") from None
+    if opening != b"[":
+        name, *others = [key for key, _ in pairs(text[:end])]
+        if name in others:
+            raise BadFile(f"{name} stands in it twice")
+    source.buffer = source.buffer[end - len(opening) :].lstrip(SPACE)
+    while not source.buffer and source.more():
+        source.buffer = source.buffer.lstrip(SPACE)
+    if source.buffer:
+        if source.buffer[:1] not in b'{["':
+            raise BadFile("something follows the records that does not belong there")
+        from runtime.events import documents
+
+        yield from documents.documents(source, first=False)
 
 
-def _elements(source: _Source) -> Generator[bytes | Broken, None, bool]:
+def _elements(source: Source) -> Generator[bytes | Broken, None, bool]:
     """Elements one by one, until the buffer holds no whole one (more is read, False) or the array ends (True)."""
     # Latin-1 gives one character per byte: positions in the text are positions in the buffer, UTF-8 or not.
     text = source.buffer.decode("latin-1")
@@ -163,13 +210,12 @@ def _elements(source: _Source) -> Generator[bytes | Broken, None, bool]:
             return True
         reason = ""
         try:
-            _, end = _SCANNER.raw_decode(text, at) if at < len(text) else (None, -1)
+            _, end = SCANNER.raw_decode(text, at) if at < len(text) else (None, -1)
         except RecursionError:
             reason, end = "nested too deep to read", -1
         except ValueError as error:
-            where = getattr(error, "pos", len(text))
             reason, end = f"not JSON: {getattr(error, 'msg', error)}", -1
-            if len(text) - where > 16 and not str(error).startswith("Unterminated string"):
+            if not may_go_on(error, text):
                 source.buffer, at, text = source.buffer[at:], 0, text[at:]
                 yield from _broken(source, reason)
                 return False
@@ -180,10 +226,9 @@ def _elements(source: _Source) -> Generator[bytes | Broken, None, bool]:
             continue
         source.buffer = source.buffer[at:]
         if len(source.buffer) > RECORD_LIMIT:
-            yield from _broken(source, reason or "one record is too large")
+            yield from _broken(source, f"larger than {RECORD_LIMIT:,} bytes")
             return False
-        # As much again as is there: what is scanned twice stays a constant factor.
-        if not source.more(max(CHUNK, len(source.buffer))):
+        if not source.double(RECORD_LIMIT):
             if source.buffer.strip() and reason and _END.search(source.buffer):
                 yield from _broken(source, reason)
                 return False
@@ -191,21 +236,48 @@ def _elements(source: _Source) -> Generator[bytes | Broken, None, bool]:
         return False
 
 
-def _broken(source: _Source, reason: str) -> Iterator[Broken]:
+def _broken(source: Source, reason: str) -> Iterator[Broken]:
     """Give the bytes up to where the next record begins, or the array ends, as Broken."""
-    searched = 0
-    while (found := _NEXT.search(source.buffer, searched)) is None:
-        searched = max(0, len(source.buffer) - 64)
-        if not source.more():
-            break
-    if found is None:
-        found = _END.search(source.buffer)
-        if found is None:
-            raise BadFile(f"ends in the middle of the records, after one that is {reason}")
+    end = next_record(source, _NEXT)
+    if end is not None:
+        raw, source.buffer = source.buffer[: end.start() + 1], source.buffer[end.end() :]
+    elif found := _END.search(source.buffer):
         raw, source.buffer = source.buffer[: found.start()], source.buffer[found.start() :]
     else:
-        raw, source.buffer = source.buffer[: found.start() + 1], source.buffer[found.end() :]
-    yield Broken(raw.strip(_SPACE + b","), reason)
+        raise BadFile(f"ends in the middle of the records, after one that is {reason}")
+    yield Broken(raw.strip(SPACE + b","), reason)
+
+
+def next_record(source: Source, before: re.Pattern[bytes]) -> re.Match[bytes] | None:
+    """The first match of `before` in the buffer that a whole record follows; reads on as far as that takes."""
+    searched = 0
+    while True:
+        text = source.buffer.decode("latin-1")
+        for found in before.finditer(source.buffer, searched):
+            # What is inside a broken record may begin like one too; but a record says its time or version.
+            try:
+                begun, _ = SCANNER.raw_decode(text, found.end())
+            except RecursionError:
+                continue
+            except ValueError as error:
+                if not source.ended and may_go_on(error, text):
+                    searched = found.start()
+                    break
+                continue
+            if "eventTime" in begun or "eventVersion" in begun:
+                return found
+        else:
+            searched = max(searched, len(source.buffer) - 64)
+        if not source.double(2 * RECORD_LIMIT):
+            return None
+        if len(source.buffer) > 2 * RECORD_LIMIT:
+            raise BadFile(f"no record begins in {len(source.buffer):,} bytes")
+
+
+def may_go_on(error: ValueError, text: str) -> bool:
+    """Whether JSON broke off at the end of the text, and more of it could mend that."""
+    where = getattr(error, "pos", len(text))
+    return len(text) - where <= 16 or str(error).startswith("Unterminated string")
 
 
 def _skip(text: str, at: int) -> int:
@@ -216,132 +288,7 @@ def _skip(text: str, at: int) -> int:
 
 def _object(raw: bytes) -> bytes | Broken:
     if raw[:1] != b"{":
-        raw = raw.strip(_SPACE)
+        raw = raw.strip(SPACE)
         if raw[:1] != b"{":
             return Broken(raw, "not an object")
     return raw
-
-
-def _documents(source: _Source) -> Iterator[bytes | Broken]:
-    """JSON lines, or one JSON document of another form than a log file's."""
-    while b"\n" not in source.buffer.lstrip(_SPACE) and source.more():
-        pass
-    source.buffer = source.buffer.lstrip(_SPACE)
-    first = source.buffer.split(b"\n", 1)[0]
-    if first and _level(first) is None:  # the first line is no whole document: the file is
-        yield from _unwrap(source.rest(), whole=True)
-        return
-    while True:
-        *lines, source.buffer = source.buffer.split(b"\n")
-        for line in lines:
-            yield from _line(line, only=False)
-        if not source.more():
-            yield from _line(source.buffer, only=not lines and source.buffer.strip() == first.strip())
-            return
-
-
-def _line(line: bytes, *, only: bool) -> Iterator[bytes | Broken]:
-    line = line.strip(_SPACE)
-    if not line:
-        return
-    if only or _level(line) is not None:
-        yield from _unwrap(line, whole=only)
-    else:
-        yield Broken(line, "not a JSON object")
-
-
-def _level(document: bytes) -> dict[str, bytes] | None:
-    """Keys and values' bytes of a JSON object, the first of a repeated key; None if it is none."""
-    try:
-        return {key: bytes(raw) for key, raw in _LEVEL.decode(document).items()}
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        pass
-    try:
-        found: dict[str, bytes] = {}
-        for key, raw in pairs(document.decode("latin-1")):
-            found.setdefault(key, raw.encode("latin-1"))
-    except (ValueError, RecursionError):
-        return None
-    return found
-
-
-def _unwrapped_element(element: bytes | Broken) -> Iterator[bytes | Broken]:
-    if isinstance(element, bytes) and (b'"CloudTrailEvent"' in element or b'"detail' in element):
-        yield from _unwrap(element, whole=False)
-    else:
-        yield element
-
-
-def _unwrap(document: bytes, *, whole: bool) -> Iterator[bytes | Broken]:
-    """Records of one document, out of whatever it is wrapped in; `whole` if the document is the whole file."""
-    level = _level(document)
-    if level is None:
-        raise BadFile("not CloudTrail: not a JSON document")
-    if "eventVersion" in level or "eventTime" in level or "eventID" in level:
-        yield document.strip(_SPACE)
-    elif "Records" in level:
-        yield from _inner(level["Records"], "Records")
-    elif "Events" in level:
-        for event in _inner(level["Events"], "Events"):
-            yield from _unwrapped_element(event)
-    elif "CloudTrailEvent" in level:
-        event = msgspec.json.decode(level["CloudTrailEvent"])
-        if isinstance(event, str):
-            yield event.encode()
-        else:
-            yield Broken(document, "CloudTrailEvent is not text")
-    elif "detail" in level and "detail-type" in level:
-        yield _object(level["detail"])
-    elif whole:
-        raise BadFile(f"not CloudTrail: an object with {', '.join(sorted(level)[:4]) or 'nothing in it'}")
-    else:
-        yield Broken(document, f"not an event: an object with {', '.join(sorted(level)[:4]) or 'nothing in it'}")
-
-
-def _inner(array: bytes, name: str) -> Iterator[bytes | Broken]:
-    if array.lstrip(_SPACE)[:1] != b"[":
-        raise BadFile(f"not CloudTrail: {name} is not an array")
-    inner = _Source(io.BytesIO(array), None)
-    inner.more(len(array))
-    yield from _array(inner, inner.buffer.index(b"[") + 1, b"[")
-
-
-# Headers of the console's event history download, by what they are in a record.
-_HISTORY: dict[str, tuple[str, ...]] = {
-    "event id": ("eventID",),
-    "event time": ("eventTime",),
-    "event name": ("eventName",),
-    "event source": ("eventSource",),
-    "event type": ("eventType",),
-    "user name": ("userIdentity", "userName"),
-    "aws access key": ("userIdentity", "accessKeyId"),
-    "aws region": ("awsRegion",),
-    "source ip address": ("sourceIPAddress",),
-    "error code": ("errorCode",),
-    "read-only": ("readOnly",),
-    "request id": ("requestID",),
-    "recipient account id": ("recipientAccountId",),
-    "user agent": ("userAgent",),
-}
-
-
-def _event_history(source: _Source) -> Iterator[bytes | Broken]:
-    """Events of the console's CSV; a column that no field answers to keeps its header as key."""
-    try:
-        text = source.rest().decode()
-    except UnicodeDecodeError:
-        raise BadFile("not UTF-8") from None
-    rows = csv.reader(io.StringIO(text, newline=""))
-    header = [name.strip() for name in next(rows)]
-    if "event time" not in [name.lower() for name in header]:
-        raise BadFile(f"not CloudTrail: a table with {', '.join(header[:4])}")
-    for row in rows:
-        record: dict[str, Any] = {}
-        for name, value in zip(header, row, strict=False):
-            path = _HISTORY.get(name.lower(), (name,))
-            if value:
-                level = record
-                for key in path[:-1]:
-                    level = level.setdefault(key, {})
-                level[path[-1]] = value
-        yield msgspec.json.encode(record)

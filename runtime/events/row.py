@@ -44,16 +44,21 @@ class Row(NamedTuple):
     promoted: list[tuple[int, str]]
 
 
-_ISO = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,6})0*)?(Z|[+-]\d\d:?\d\d)", re.ASCII)
+_ISO = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)", re.ASCII)
+
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 @lru_cache(maxsize=1 << 10)
 def _is_day(text: str) -> bool:
+    if _DAY.fullmatch(text) is None:  # date.fromisoformat takes weeks too: 2024-W01-1
+        return False
     try:
         date.fromisoformat(text)
     except ValueError:
         return False
-    return len(text) == 10
+    return True
 
 
 _is_clock = lru_cache(maxsize=1 << 12)(re.compile(r"T([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ", re.ASCII).fullmatch)
@@ -66,7 +71,7 @@ def is_plain_time(text: str) -> bool:
 
 @lru_cache(maxsize=1 << 12)
 def _parse_time(text: str) -> tuple[str, str] | None:
-    """(eventdate, eventtime in UTC) of an ISO 8601 time, or None if it is none."""
+    """(eventdate, eventtime in UTC, cut to microseconds) of an ISO 8601 time, or None if it is none."""
     if _ISO.fullmatch(text) is None:
         return None
     try:

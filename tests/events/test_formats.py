@@ -43,6 +43,19 @@ FORMS = {
         {"Events": [{"EventId": "1", "CloudTrailEvent": r.decode()} for r in (A, B)]}, indent=4
     ).encode(),
     "lookup-events' array": json.dumps([{"CloudTrailEvent": r.decode()} for r in (A, B)]).encode(),
+    "lookup-events, a token first": json.dumps(
+        {"NextToken": "x", "Events": [{"EventId": "1", "CloudTrailEvent": r.decode()} for r in (A, B)]}
+    ).encode(),
+    "lookup-events --query Events[].CloudTrailEvent": json.dumps([A.decode(), B.decode()], indent=4).encode(),
+    "the same as --output text": A + b"\t" + B + b"\n",
+    "jq .Events[].CloudTrailEvent": b"\n".join(json.dumps(r.decode()).encode() for r in (A, B)),
+    "Firehose, nothing between": A + B,
+    "Firehose, EventBridge": b"".join(b'{"version":"0","detail-type":"x","detail":' + r + b"}" for r in (A, B)),
+    "log files one after another": log_file(A) + log_file(B),
+    "arrays one after another": b"[" + A + b"]\n[" + B + b"]",
+    "UTF-16": log_file(A, B).decode().encode("utf-16"),
+    "UTF-16, big endian": b"\xfe\xff" + log_file(A, B).decode().encode("utf-16-be"),
+    "UTF-16 lines": (A + b"\r\n" + B).decode().encode("utf-16"),
 }
 
 
@@ -60,6 +73,39 @@ def test_one_event_alone_is_a_file():
     assert cut(json.dumps({"detail-type": "x", "detail": {"eventName": "n"}}, indent=1).encode()) == [
         b'{\n  "eventName": "n"\n }'
     ]
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 100, 1 << 20])
+def test_pretty_printed_events_in_a_row_are_records(chunk, monkeypatch):
+    """What `jq '.Records[]'` prints is read, each event with the bytes it was printed as."""
+    monkeypatch.setattr(formats, "CHUNK", chunk)
+    pretty = [json.dumps(json.loads(r), indent=2).encode() for r in (A, B, A)]
+    assert cut(b"\n".join(pretty) + b"\n") == pretty
+
+
+def test_a_large_document_is_read_at_once(monkeypatch):
+    """A pretty-printed document of another form than a log file's is no matter of size."""
+    monkeypatch.setattr(formats, "CHUNK", 64)
+    monkeypatch.setattr("runtime.events.documents.SMALL", 256)
+    events = [{"EventId": str(n), "CloudTrailEvent": A.decode()} for n in range(20)]
+    assert cut(json.dumps({"NextToken": None, "Events": events}, indent=4).encode()) == [A] * 20
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (r'"\ud800"', Broken(rb'{"CloudTrailEvent":"\ud800"}', "CloudTrailEvent is not a JSON object as text")),
+        ('"hello"', Broken(b'{"CloudTrailEvent":"hello"}', "CloudTrailEvent is not a JSON object as text")),
+        ("1", Broken(b'{"CloudTrailEvent":1}', "CloudTrailEvent is not a JSON object as text")),
+        (b'"\xff"', Broken(b'{"CloudTrailEvent":"\xff"}', "CloudTrailEvent is not a JSON object as text")),
+        (r'"{\"eventTime\":\"\ud800\"}"', rb'{"eventTime":"\ud800"}'),
+    ],
+)
+def test_an_event_as_text_that_is_odd_stops_no_other(text, found):
+    """A CloudTrailEvent that is no event is set aside, one with a lone surrogate keeps it as an escape."""
+    event = b'{"CloudTrailEvent":' + (text if isinstance(text, bytes) else text.encode()) + b"}"
+    good = b'{"CloudTrailEvent":' + json.dumps(A.decode()).encode() + b"}"
+    assert cut(b'{"Events":[' + event + b"," + good + b"]}") == [found, A]
 
 
 def test_the_event_history_csv_becomes_records():
@@ -82,6 +128,33 @@ def test_the_event_history_csv_becomes_records():
     ]
 
 
+@pytest.mark.parametrize(
+    ("table", "records_text"),
+    [
+        (
+            b"User name,AWS region,Event time\nx,y,2024\n",
+            ['{"userIdentity":{"userName":"x"},"awsRegion":"y","eventTime":"2024"}'],
+        ),
+        (b'"Event name","Event time"\r\n"x","2024"\r\n\r\n', ['{"eventName":"x","eventTime":"2024"}']),
+        (b"Event name,Event time\nx,2024,LOST,\n", ['{"eventName":"x","eventTime":"2024","column 3":"LOST"}']),
+        (b"Event time,Event name,Event name\n2024,a,b\n", ['{"eventTime":"2024","eventName":"a","eventName":"b"}']),
+        (
+            b"Event time,userIdentity,User name\n2024,a,b\n",
+            ['{"userIdentity":{"userName":"b"},"eventTime":"2024","userIdentity":"a"}'],
+        ),
+        ("Event name,Event time\nx,2024\n".encode("utf-16"), ['{"eventName":"x","eventTime":"2024"}']),
+        (
+            b"Event name,Event time\n" + b"x" * 200_000 + b",2024\n",
+            ['{"eventName":"' + "x" * 200_000 + '","eventTime":"2024"}'],
+        ),
+    ],
+    ids=["time last", "quoted", "surplus cell", "header twice", "header of a struct", "UTF-16", "large cell"],
+)
+def test_no_cell_of_an_odd_table_is_lost(table, records_text):
+    """Cells without a header, repeated headers and headers that clash keep their values, whatever their size."""
+    assert cut(table) == [text.replace('": ', '":').encode() for text in records_text]
+
+
 @pytest.mark.parametrize("content", [b'{"Records":[]}', b'{"Records": [ ] }', b"[]"])
 def test_an_empty_log_file_has_no_records(content):
     """`Records` may be empty: that is a file without events, not a bad one."""
@@ -99,7 +172,15 @@ def test_an_empty_log_file_has_no_records(content):
         (b'{"awsAccountId":"1","logFiles":[]}', "not CloudTrail: an object with awsAccountId, logFiles"),
         (b"{}", "not CloudTrail: an object with nothing in it"),
         (b'{"Records":{}}', "not CloudTrail: Records is not an array"),
-        (b'{"a":', "not CloudTrail: not a JSON document"),
+        (b'{"a":', "not CloudTrail: not a JSON object"),
+        (b'"hello"', "not CloudTrail: not a JSON object"),
+        (b'{"Records":[' + A + b'],"Records":[' + B + b"]}", "Records stands in it twice"),
+        (b'{"v":1,"Records":[' + A + b'],"Records":[' + B + b"]}", "not CloudTrail: Records stands in it twice"),
+        (b'{"v":1,"Records":[' + A + b'],"R\\u0065cords":[' + B + b"]}", "not CloudTrail: Records stands in it twice"),
+        (b'{"Events":[' + A + b'],"Events":[' + B + b"]}", "Events stands in it twice"),
+        (b'Event name,Event time\n"x,2024\ny,2024\n', "not a table: line 3: unexpected end of data"),
+        (b"Event name,Event time\n\xff,2024\n", "not UTF-8"),
+        (log_file(A).decode().encode("utf-16")[:-1], "UTF-16 is cut short"),
         (log_file(A, B)[:-2], "ends in the middle of the records"),
         (log_file(A, B)[:-20], "ends in the middle of the records"),
         (log_file(A, B) + b"x", "something follows the records"),
@@ -145,6 +226,58 @@ def test_a_broken_record_stops_no_other(broken, reason, place):
     assert bad.reason.startswith(reason)
 
 
+FIRST_KEYS = ["additionalEventData", "addendum", "apiVersion", "tlsDetails", "vpcEndpointId"]
+
+
+@pytest.mark.parametrize("key", FIRST_KEYS)
+def test_a_record_after_a_broken_one_may_begin_with_any_field(key):
+    """A good record is found again by whichever documented field stands first in it."""
+    broken, good = b'{"eventVersion":"1","x":tru}', b'{"' + key.encode() + b'":null,' + A[1:]
+    assert cut(log_file(A, broken, good, B)) == [A, Broken(broken, "not JSON: Expecting value"), good, B]
+
+
+@pytest.mark.parametrize("chunk", [1, 50, 1 << 20])
+def test_a_broken_record_is_not_cut_inside_itself(chunk, monkeypatch):
+    """What begins like a record inside a broken one is no record: the cut is where a whole one begins."""
+    monkeypatch.setattr(formats, "CHUNK", chunk)
+    inner = b'{"entries":[{"eventBusName":"a"},{"eventBusName":"b"},{"requestParameters":[{'
+    broken = b'{"eventVersion":"1","x":tru,"r":' + inner + b"}"
+    assert cut(log_file(A, broken, B, A)) == [A, Broken(broken, "not JSON: Expecting value"), B, A]
+
+
+def test_a_record_that_is_too_large_is_set_aside(monkeypatch):
+    """One record beyond the limit costs no more memory than that, and the others are taken."""
+    monkeypatch.setattr(formats, "CHUNK", 64)
+    monkeypatch.setattr(formats, "RECORD_LIMIT", 1_000)
+    large = b'{"eventVersion":"1","x":"' + b"y" * 1_500
+    assert cut(log_file(A, large + b'"}', B)) == [A, Broken(large + b'"}', "larger than 1,000 bytes"), B]
+    with pytest.raises(BadFile, match="no record begins in "):
+        cut(log_file(A, large + b"y" * 3_000 + b'"}', B))
+
+
+def test_a_broken_first_line_stops_no_other():
+    """Where the first of the JSON lines is cut short at its head or end, the others are records."""
+    cut_head, cut_end = A[9:], A[:-9]
+    assert cut(cut_head + b"\n" + B + b"\n" + A) == [Broken(cut_head, "not a JSON object"), B, A]
+    assert cut(cut_end + b"\n" + B + b"\n" + A) == [Broken(cut_end, "not a JSON object"), B, A]
+
+
+def test_a_broken_event_beside_others_stops_none():
+    """Where nothing stands between events, a broken one ends where the next begins."""
+    broken = b'{"eventVersion":"1","x":tru}'
+    assert cut(A + broken + B + A) == [A, Broken(broken, "not a JSON object"), B, A]
+
+
+def test_many_pieces_that_are_no_events_are_given_one_by_one(monkeypatch):
+    """Other documents before the first event are held back a while only."""
+    monkeypatch.setattr("runtime.events.documents.HELD", 2)
+    other = Broken(b'{"y":1}', "not an event: an object with y")
+    assert cut(b'{"y":1}\n' * 3) == [other] * 3
+    assert cut(b'{"y":1}\n' * 2 + A) == [other, other, A]
+    with pytest.raises(BadFile, match="^not CloudTrail: an object with y$"):
+        cut(b'{"y":1}\n' * 2)
+
+
 def test_a_broken_json_line_stops_no_other():
     """Among JSON lines a broken one is set aside alone."""
     found = cut(A + b'\n{"x":\n' + b'{"y":1}\n' + B)
@@ -170,5 +303,59 @@ def test_any_chunk_size_gives_the_same_records(found, chunk, array):
     before, formats.CHUNK = formats.CHUNK, chunk
     try:
         assert cut(content.encode()) == [record.encode() for record in found]
+    finally:
+        formats.CHUNK = before
+
+
+mutation = st.tuples(
+    st.integers(0, 400),
+    st.integers(0, 6),
+    st.sampled_from(
+        [
+            b"",
+            b'"',
+            b"{",
+            b"}",
+            b"[",
+            b"]",
+            b",",
+            b":",
+            b"\\",
+            b"\\ud800",
+            b"\xff",
+            b"\xff\xfe",
+            b"\x00",
+            b"null",
+            b"1e999",
+            b"\n",
+            b"},{",
+            b'"Records":[',
+            b'"Events":',
+            b'"CloudTrailEvent":',
+            b'"detail":',
+            b"NaN",
+            b"Event time,",
+            b"\x1f\x8b",
+        ]
+    ),
+)
+
+
+@settings(max_examples=600, deadline=None)
+@given(
+    form=st.sampled_from([*FORMS.values(), b'Event name,Event time,User name\nRun,2024-05-06T07:08:09Z,"A, b"\n']),
+    mutations=st.lists(mutation, min_size=1, max_size=4),
+    chunk=st.sampled_from([1, 16, 1 << 20]),
+)
+def test_whatever_a_file_holds_it_is_records_or_a_bad_file(form, mutations, chunk):
+    """`records` raises BadFile and nothing else, and gives objects' bytes and what is Broken."""
+    content = bytearray(form)
+    for at, length, put in mutations:
+        content[at : at + length] = put
+    before, formats.CHUNK = formats.CHUNK, chunk
+    try:
+        assert all(isinstance(r, Broken) or r[:1] == b"{" for r in cut(bytes(content)))
+    except BadFile:
+        pass
     finally:
         formats.CHUNK = before

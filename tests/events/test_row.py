@@ -128,6 +128,9 @@ def test_depth_200_and_5_mb_survive():
         (b"{" + BASE.encode() + b',"requestParameters":{"a":"\xff"}}', "not UTF-8: byte 0xff at 78"),
         (b'{"eventID":"e"}', "no usable eventTime: missing"),
         (b'{"eventTime":"2024-02-30T00:00:00Z"}', 'no usable eventTime: "2024-02-30T00:00:00Z"'),
+        (b'{"eventTime":"2024-W01-1T07:08:09Z"}', 'no usable eventTime: "2024-W01-1T07:08:09Z"'),
+        (b'{"eventTime":"2024-127T07:08:09Z"}', 'no usable eventTime: "2024-127T07:08:09Z"'),
+        (b'{"eventTime":"2024-5-006T07:08:09Z"}', 'no usable eventTime: "2024-5-006T07:08:09Z"'),
         (b'{"eventTime":["x"]}', 'no usable eventTime: ["x"]'),
         (b'{"eventTime":1714979289}', 'no usable eventTime: "1714979289"'),
         (b"[1]", "not a JSON object: '{' expected at character 0"),
@@ -150,6 +153,13 @@ def test_event_time_is_utc_and_its_text_is_kept():
     named = {c.name: v for c, v in zip(COLUMNS, MAKER.full(found), strict=True)}
     assert named["eventtime"] == "2024-05-07T00:30:00.500000Z"
     assert json.loads(named["extra"]) == {"eventTime": "2024-05-06T23:30:00.5-01:00"}
+
+
+def test_event_time_is_cut_to_microseconds_and_its_text_is_kept():
+    """More digits than a column can hold are no reason to refuse an event."""
+    found = values('{"eventTime":"2024-05-06T07:08:09.123456789Z","eventID":"e"}')
+    assert found["eventtime"] == "2024-05-06T07:08:09.123456Z"
+    assert json.loads(found["extra"]) == {"eventTime": "2024-05-06T07:08:09.123456789Z"}
 
 
 @pytest.mark.parametrize("identity", ["", ',"eventID":""', ',"eventID":"sha256:1"', ',"eventID":null'])
