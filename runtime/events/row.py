@@ -156,7 +156,7 @@ class RowMaker:
         fixed = [(at, c) for at, c in enumerate(self.columns) if c.kind in (Kind.SCALAR, Kind.JSON)]
         self._json = frozenset(at for at, c in fixed if c.kind is Kind.JSON)
         self._tree = _tree(fixed)
-        self._promote = self._promoted_trees()
+        self.promote = self._promoted_trees()
         self._tail = (None,) * len(TAIL)
         self._no_promoted = (None,) * (len(self.columns) - len(FIXED) - len(TAIL))
 
@@ -188,10 +188,10 @@ class RowMaker:
                 extra = {"eventID": json.dumps(identity), **extra}
             values[self._eventid] = "sha256:" + hashlib.sha256(record).hexdigest()
         promoted: list[tuple[int, str]] = []
-        for at, table in self._promote:
+        for at, table in self.promote:
             json_text = values[at]
             if json_text is not None and json_text[0] == "{":
-                _copy_promoted(json_text, table, promoted)
+                copy_promoted(json_text, table, promoted)
         if extra:
             values[self._extra] = "{" + ",".join(f"{json.dumps(k)}:{v}" for k, v in extra.items()) + "}"
         values[self._sourcefile] = sourcefile
@@ -337,7 +337,7 @@ _astuple = msgspec.structs.astuple
 _decode_level = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-def _copy_promoted(json_text: str, table: type_tree, promoted: list[tuple[int, str]]) -> None:
+def copy_promoted(json_text: str, table: type_tree, promoted: list[tuple[int, str]]) -> None:
     """Append what the promoted paths of `table` find in a JSON object; of a repeated key, the last value."""
     try:
         found: Mapping[str, Any] = _decode_level(json_text)
@@ -352,7 +352,7 @@ def _copy_promoted(json_text: str, table: type_tree, promoted: list[tuple[int, s
             raw = raw.lstrip()
         if isinstance(node, dict):
             if raw[0] == "{":
-                _copy_promoted(raw, node, promoted)
+                copy_promoted(raw, node, promoted)
         elif raw[0] == '"' and "\\" not in raw:
             promoted.append((node, raw[1:-1]))
         elif not _absent(raw):
