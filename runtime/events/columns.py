@@ -225,7 +225,6 @@ PROMOTE: tuple[str, ...] = (
     "additionalEventData.MobileVersion",
     "additionalEventData.SignatureVersion",
     "additionalEventData.SSEApplied",
-    "additionalEventData.x-amz-id-2",
     "serviceEventDetails.keyId",
     "serviceEventDetails.snapshotId",
 )
