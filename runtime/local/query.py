@@ -90,11 +90,13 @@ def _ledger(root: Path) -> str:
         "region": f"nullif(regexp_extract(key, '{_NAME}', 2), '')",
         "day": f"nullif(regexp_replace(regexp_extract(key, '{_NAME}', 0), '^.*{_NAME}.*$', '\\3-\\4-\\5'), '')",
     }
-    stored = ", ".join(f"{text(n)}: {text(kind)}" for n, kind in LEDGER_COLUMNS.items() if n not in named)
-    read = (
-        f"read_json({text(_pattern(root, LEDGER) + '/*.jsonl')}, format = 'newline_delimited', columns = {{{stored}}})"
-    )
-    return f"SELECT {', '.join(f'{named.get(n, n)} AS {n}' for n in LEDGER_COLUMNS)} FROM {read}"
+    types = {**{n: kind for n, kind in LEDGER_COLUMNS.items() if n not in named}, "unread": "boolean"}
+    stored = ", ".join(f"{text(n)}: {text(kind)}" for n, kind in types.items())
+    files = text(_pattern(root, LEDGER) + "/*.jsonl")
+    read = f"read_json({files}, format = 'newline_delimited', columns = {{{stored}}}, filename = 'run')"
+    # That a file could not be read holds until a later run has read it.
+    latest = "QUALIFY NOT coalesce(unread, false) OR row_number() OVER (PARTITION BY uri ORDER BY run DESC) = 1"
+    return f"SELECT {', '.join(f'{named.get(n, n)} AS {n}' for n in LEDGER_COLUMNS)} FROM {read} {latest}"
 
 
 def run(lake: Path, name_or_sql: str, values: Mapping[str, str], today: date) -> pa.Table:
