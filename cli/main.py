@@ -32,8 +32,8 @@ def main() -> NoReturn:
     """Run the command line; a foreseen mistake is one sentence on standard error, never a traceback."""
     try:
         app()
-    except KeyboardInterrupt:
-        _stop("interrupted; the lake is as it was before this run", 130)
+    except KeyboardInterrupt as interrupted:
+        _stop(str(interrupted) or "interrupted", 130)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone: nobody is left to tell
         sys.exit(1)
@@ -50,7 +50,7 @@ def _foreseen(error: Exception) -> int | None:
     names = {kind.__name__ for kind in type(error).__mro__}
     if names & {"InputError", "QueryError", "Refused", "SpecError"}:
         return WRONG_USE
-    return 1 if names & {"LakeError", "OSError", "QueueError", "RebuildError", *_AWS} else None
+    return 1 if names & {"LakeError", "WorkerError", "OSError", "QueueError", "RebuildError", *_AWS} else None
 
 
 _AWS = {"BotoCoreError", "ClientError"}
@@ -93,12 +93,31 @@ def _day(text: str | None) -> date | None:
         raise typer.BadParameter(f"{text!r} is no day; write it as 2026-01-31") from None
 
 
+def _promoted(paths: tuple[str, ...]) -> tuple[str, ...]:
+    """The paths, each of which can be promoted beside the others."""
+    from runtime.events.row import RowMaker
+
+    try:
+        RowMaker(paths)
+    except ValueError as error:
+        raise typer.BadParameter(f"--{error}") from None
+    return paths
+
+
+def _say(sentence: str | None) -> None:
+    if sentence is not None:
+        print(f"trailsight: {sentence}", file=sys.stderr)
+
+
 @app.command()
 def local(
     inputs: Annotated[
         list[str], typer.Argument(metavar="INPUT...", help="Log files, folders of them, or s3://bucket/prefix.")
     ],
-    lake: LakeOption,
+    lake: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the lake; only --dry-run does without.", envvar="TRAILSIGHT_LAKE"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
     start: Annotated[str | None, typer.Option("--from", metavar="DAY", help="First delivery day to read.")] = None,
     end: Annotated[str | None, typer.Option("--to", metavar="DAY", help="Last delivery day to read.")] = None,
@@ -112,6 +131,10 @@ def local(
         Path | None,
         typer.Option(help="CSV with the header id,name,OU that names accounts; INPUT/accounts.csv by default."),
     ] = None,
+    promote: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATH", help="Path in a free-form field that gets a column too; may be given again."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be read; read and write nothing.")] = False,
     profile: Annotated[str | None, typer.Option(help="AWS profile for s3:// inputs.")] = None,
     role_arn: Annotated[str | None, typer.Option(help="Role to assume for s3:// inputs.")] = None,
@@ -123,6 +146,7 @@ def local(
     """
     from cli.progress import shown
     from cli.summary import as_dict, print_listing, print_summary
+    from runtime.events.columns import PROMOTE
     from runtime.local.ingest import Selection, ingest, listing
     from runtime.local.inputs import S3Options
     from runtime.local.lake import Lake
@@ -135,13 +159,21 @@ def local(
     )
     s3 = S3Options(profile=profile, role_arn=role_arn)
     if dry_run:
-        print_listing(listing(inputs, selection, s3), as_json=as_json)
+        found = listing(inputs, Lake(lake) if lake else None, selection, s3)
+        print_listing(found, as_json=as_json)
+        _say(found.why_nothing)
         return
+    if lake is None:
+        raise typer.BadParameter("the lake's folder is missing; name one with --lake")
+    promoted = _promoted((*PROMOTE, *(path for path in promote or () if path not in PROMOTE)))
     with shown() as progress:
-        summary = ingest(inputs, Lake(lake), selection=selection, s3=s3, workers=workers, progress=progress)
+        summary = ingest(
+            inputs, Lake(lake), selection=selection, s3=s3, promote=promoted, workers=workers, progress=progress
+        )
     output = page or lake / "dashboard.html"
     if not as_json:
         print_summary(summary)
+    _say(summary.why_nothing)
     from runtime.local.page import render
 
     render(lake, output, account_names or _account_names(inputs, lake))

@@ -189,7 +189,7 @@ def _listing(
     if not source.startswith("s3://"):
         raise typer.BadParameter(f"{source}: is not in S3; name s3://bucket/prefix")
     selection = Selection(*days, frozenset(accounts) if accounts else None, frozenset(regions) if regions else None)
-    return of_inventory(source, selection, s3) if inventory else listing([source], selection, s3)
+    return of_inventory(source, selection, s3) if inventory else listing([source], None, selection, s3)
 
 
 def _show_plan(files: Any, found: "Listing", rate: float, *, as_json: bool) -> None:

@@ -15,23 +15,33 @@ def shown() -> Iterator[Callable[[Progress], None]]:
         yield lambda _: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
     with Bar(
-        TextColumn("files"),
+        TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
         TextColumn("{task.fields[speed]:,.0f} records/s"),
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
     ) as bar:
-        task = bar.add_task("files", total=None, speed=0.0)
+        reading, merging = None, None
         began = time.monotonic()
 
         def update(state: Progress) -> None:
+            nonlocal reading, merging
             speed = state.records / max(time.monotonic() - began, 0.001)
-            bar.update(task, completed=state.files_done, total=state.files, speed=speed)
+            if reading is None:
+                reading = bar.add_task("", total=state.bytes, speed=0.0)
+            if not state.days:
+                files = f"files {state.files_done:,}/{state.files:,}"
+                # Bytes, not files, measure what is left: files differ in size, and one may be all there is.
+                bar.update(reading, description=files, completed=state.bytes_done, speed=speed)
+                return
+            if merging is None:
+                bar.update(reading, visible=False)
+                merging = bar.add_task("", total=state.days, speed=speed)
+            bar.update(merging, description=f"days {state.days_done:,}/{state.days:,}", completed=state.days_done)
 
         yield update

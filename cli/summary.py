@@ -21,6 +21,7 @@ def as_dict(summary: Summary) -> dict[str, Any]:
         "duplicate_differs": summary.duplicate_differs,
         "quarantined": summary.quarantined,
         "files_quarantined": summary.files_quarantined,
+        "unread": summary.unread,
         "problems": summary.problems,
         "seconds": round(summary.seconds, 3),
     }
@@ -30,6 +31,7 @@ def print_summary(summary: Summary) -> None:
     """The summary for a person: lines of counts, then one for each problem."""
     print(
         f"{_n(summary.files, 'log file')} taken, {summary.known:,} known already"
+        + (f", {summary.unread:,} that could not be read" if summary.unread else "")
         + "".join(f", {count:,} skipped ({reason})" for reason, count in sorted(summary.skipped.items()))
     )
     print(
@@ -46,6 +48,7 @@ def print_summary(summary: Summary) -> None:
 def print_listing(listing: Listing, *, as_json: bool) -> None:
     """What `--dry-run` found."""
     total = sum(file.size for file in listing.files)
+    reads = sum(file.uri.startswith("s3://") for file in listing.files)
     if as_json:
         import json
 
@@ -53,18 +56,24 @@ def print_listing(listing: Listing, *, as_json: bool) -> None:
             json.dumps(
                 {
                     "files": len(listing.files),
+                    "known": listing.known,
                     "bytes": total,
                     "skipped": dict(listing.skipped),
-                    "s3_requests": listing.s3_requests,
+                    "unreadable": listing.unreadable,
+                    "s3_requests": listing.s3_requests + reads,
                 },
                 indent=2,
             )
         )
         return
+    requests = listing.s3_requests
     print(
-        f"{_n(len(listing.files), 'log file')}, {total:,} bytes to read, {listing.s3_requests:,} S3 list requests made"
+        f"{_n(len(listing.files), 'log file')} to read, {total:,} bytes, {listing.known:,} known already"
+        + (f", {requests + reads:,} S3 requests ({requests:,} to list, {reads:,} to read)" if requests else "")
         + "".join(f", {count:,} skipped ({reason})" for reason, count in sorted(listing.skipped.items()))
     )
+    for problem in listing.unreadable:
+        print("  " + harmless(problem))
 
 
 def _n(count: int, noun: str) -> str:

@@ -10,7 +10,18 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from runtime.events import formats
-from runtime.events.formats import RECORD_BEGINS, SCANNER, SPACE, BadFile, Broken, Source, array, may_go_on, next_record
+from runtime.events.formats import (
+    EVENT,
+    RECORD_BEGINS,
+    SCANNER,
+    SPACE,
+    BadFile,
+    Broken,
+    Source,
+    array,
+    may_go_on,
+    next_record,
+)
 from runtime.events.row import pairs
 
 # Documents up to here are looked for with the standard library's parser, which makes Python objects of them.
@@ -139,7 +150,7 @@ def _document(document: bytes) -> Iterator[bytes | Broken]:
 
 def _unwrap(document: bytes, level: dict[str, bytes]) -> Iterator[bytes | Broken]:
     """Records of an object, given its keys and values, out of whatever it is wrapped in."""
-    if "eventVersion" in level or "eventTime" in level or "eventID" in level:
+    if not EVENT.isdisjoint(level):
         yield document.strip(SPACE)
         return
     for key in ("Records", "Events", "CloudTrailEvent", "detail"):

@@ -41,6 +41,7 @@ class Broken:
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 _NAMED_ARRAY = re.compile(rb'\s*\{\s*"(Records|Events)"\s*:\s*\[')
 _ARRAY = re.compile(rb"\s*\[")
+EVENT = frozenset({"eventVersion", "eventTime", "eventID"})  # an object with one of these keys is an event
 # How a record begins; no text inside a JSON string can look like this, its quotes are escaped.
 RECORD_BEGINS = b'\\{\\s*"(?:' + "|".join(sorted({column.path[0] for column in FIXED})).encode() + b')"\\s*:'
 _NEXT = re.compile(rb"\}\s*,\s*(?=" + RECORD_BEGINS + rb")")
@@ -254,7 +255,7 @@ def next_record(source: Source, before: re.Pattern[bytes]) -> re.Match[bytes] | 
     while True:
         text = source.buffer.decode("latin-1")
         for found in before.finditer(source.buffer, searched):
-            # What is inside a broken record may begin like one too; but a record says its time or version.
+            # What is inside a broken record may begin like one too; but a record says its time, version or id.
             try:
                 begun, _ = SCANNER.raw_decode(text, found.end())
             except RecursionError:
@@ -264,7 +265,7 @@ def next_record(source: Source, before: re.Pattern[bytes]) -> re.Match[bytes] | 
                     searched = found.start()
                     break
                 continue
-            if "eventTime" in begun or "eventVersion" in begun:
+            if not EVENT.isdisjoint(begun):
                 return found
         else:
             searched = max(searched, len(source.buffer) - 64)

@@ -19,8 +19,8 @@ KINDS = {
 }
 NO_EVENTS = ("digest", "aggregated", "no log")
 """Kinds of file that hold no events of the lake: they are skipped, and counted."""
-_ACCOUNT = re.compile(r"\d{12}")
-_REGION = re.compile(r"[a-z]{2,6}(-[a-z0-9]+)+")
+ACCOUNT = re.compile(r"\d{12}")
+REGION = re.compile(r"[a-z]{2,6}(-[a-z0-9]+)+")
 _NAME = re.compile(r"(\d{12})_(CloudTrail(?:-[A-Za-z]+)?)_([a-z0-9-]+)_(?:.*_)?(\d{4})(\d\d)(\d\d)T\d{4,6}Z(?:_|\.)")
 
 
@@ -47,15 +47,22 @@ class Place:
 
 
 def place_of(parts: Sequence[str]) -> Place:
-    """What the folders of a path say: of the last `<account>/<kind>/<region>/<yyyy>/<mm>/<dd>` that begins in it."""
-    found = Place()
+    """What the folders of a path say: of the last `<account>/<kind>/<region>/<yyyy>/<mm>/<dd>` that begins in it.
+
+    Twelve digits are an account below AWSLogs, or where a kind follows; elsewhere they are anything, such as a time.
+    """
+    found, below = Place(), False
     for at, part in enumerate(parts):
-        if _ACCOUNT.fullmatch(part):
+        if part == "AWSLogs":
+            found, below = Place(), True
+        elif ACCOUNT.fullmatch(part) and (
+            (below and found.kind is None) or not KINDS.keys().isdisjoint(parts[at + 1 : at + 2])
+        ):
             found = Place(account=part)
         elif part in KINDS and found.kind is None:
             found = Place(account=found.account, kind=part)
             rest = parts[at + 1 : at + 5]
-            if rest and _REGION.fullmatch(rest[0]):
+            if rest and REGION.fullmatch(rest[0]):
                 numbers = []
                 for text, width in zip(rest[1:], (4, 2, 2), strict=False):
                     if not (text.isascii() and text.isdigit() and len(text) == width):
@@ -74,13 +81,16 @@ def named(name: str) -> Place | None:
     return Place(account, kind, region, *map(int, numbers))
 
 
-def kind_of(parts: Sequence[str], name: str) -> tuple[str, Place]:
-    """Kind (`log`, `insight`, `networkactivity` or one of NO_EVENTS) and place of a file, from its folders and name."""
+def kind_of(parts: Sequence[str], name: str, *, chosen: bool = False) -> tuple[str, Place]:
+    """Kind (`log`, `insight`, `networkactivity` or one of NO_EVENTS) and place of a file, from its folders and name.
+
+    A file that somebody has `chosen` by its name may end as it likes.
+    """
     found, own = place_of(parts), named(name)
     if own is not None:
         found = Place(own.account, found.kind or own.kind, own.region, own.year, own.month, own.day)
     kind = KINDS.get(found.kind or "CloudTrail", "no log")
-    if kind not in NO_EVENTS and not name.lower().endswith(SUFFIXES):
+    if kind not in NO_EVENTS and not chosen and not name.lower().endswith(SUFFIXES):
         kind = "no log"
     return kind, found
 

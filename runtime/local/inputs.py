@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from runtime.events.paths import KINDS, NO_EVENTS, Place, kind_of, place_of, source_key
+from runtime.events.paths import KINDS, NO_EVENTS, SUFFIXES, Place, kind_of, place_of, source_key
 
 ACCOUNTS = "accounts.csv"  # labels for the dashboard, which may lie beside the logs
 
@@ -48,11 +48,33 @@ class S3Options:
 
 @dataclass(slots=True)
 class Listing:
-    """Files to read, sorted by URI, and what was passed over, by reason: digest, aggregated, not asked for, no log."""
+    """Files to read, sorted by URI, and what was passed over.
+
+    `skipped` counts files by reason: digest, aggregated, not asked for, no log. `pruned` counts folders and prefixes
+    that were not asked for, and so not looked into. `unreadable` says of each folder or file that cannot be read why.
+    `known` counts the files that the lake has already. `s3_requests` were made to list.
+    """
 
     files: list[LogFile] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
+    pruned: int = 0
+    unreadable: list[str] = field(default_factory=list)
+    known: int = 0
     s3_requests: int = 0
+
+    @property
+    def why_nothing(self) -> str | None:
+        """Where there is no log file at all, why, and what to change."""
+        if self.files or self.known:
+            return None
+        others = ", ".join(f"{count:,} {reason}" for reason, count in sorted(self.skipped.items()))
+        if self.pruned or self.skipped["not asked for"]:
+            left = f"{self.skipped['not asked for']:,} files and {self.pruned:,} folders were not asked for"
+            return f"no log file within the selection: {left}; widen --from, --to, --account or --region"
+        if others:
+            ends = f"one ends in {', '.join(SUFFIXES)}"
+            return f"no log file there ({others} skipped): {ends}; digests are for `trailsight verify`"
+        return "no log file there: no file at all; check the path"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +110,12 @@ def find(
     accounts: Collection[str] | None = None,
     regions: Collection[str] | None = None,
     s3: S3Options | None = None,
+    without: Collection[Path] = (),
 ) -> Listing:
     """Log files of the inputs; `start` and `end` (inclusive) bound the delivery day that the path names.
 
-    Digests and aggregated events are counted, not listed. Raises InputError for an input that is not there.
+    Digests and aggregated events are counted, not listed; folders of `without` are not looked into where they lie below
+    an input. Raises InputError for an input that is not there.
     """
     wanted = _Wanted(start, end, accounts, regions)
     listing = Listing()
@@ -102,7 +126,7 @@ def find(
         elif "://" in name:
             raise InputError(f"{name}: name a file, a folder or s3://bucket/prefix")
         else:
-            files = _find_local(name, wanted, listing)
+            files = _find_local(name, wanted, listing, without)
         found.update((file.uri, file) for file in files)
     listing.files = [found[uri] for uri in sorted(found)]
     return listing
@@ -130,7 +154,7 @@ def of_keys(
 
 
 def open_bytes(file: LogFile, s3: S3Options | None = None) -> BinaryIO:
-    """The file's bytes as a stream. Raises InputError or OSError if it cannot be opened."""
+    """The file's bytes as a stream. Raises InputError or OSError if it cannot be opened, and while it is read."""
     if not file.uri.startswith("s3://"):
         return Path(file.uri).open("rb")
     bucket, _, key = file.uri.removeprefix("s3://").partition("/")
@@ -140,20 +164,25 @@ def open_bytes(file: LogFile, s3: S3Options | None = None) -> BinaryIO:
         body = client("s3", s3 or S3Options()).get_object(Bucket=bucket, Key=key)["Body"]
     except (BotoCoreError, ClientError) as error:
         raise InputError(_s3_sentence(file.uri, error)) from error
-    return io.BufferedReader(_Readable(body), buffer_size=1 << 20)
+    return io.BufferedReader(_Readable(body, file.uri), buffer_size=1 << 20)
 
 
 class _Readable(io.RawIOBase):
     """An S3 body as a raw stream."""
 
-    def __init__(self, body: Any) -> None:
-        self._body = body
+    def __init__(self, body: Any, uri: str) -> None:
+        self._body, self._uri = body, uri
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        chunk = self._body.read(len(buffer))
+        from botocore.exceptions import BotoCoreError
+
+        try:
+            chunk = self._body.read(len(buffer))
+        except BotoCoreError as error:  # a connection that breaks off is no OSError there
+            raise InputError(_s3_sentence(self._uri, error)) from error
         buffer[: len(chunk)] = chunk
         return len(chunk)
 
@@ -162,9 +191,11 @@ class _Readable(io.RawIOBase):
         super().close()
 
 
-def _log_file(parts: Sequence[str], name: str, listing: Listing, wanted: _Wanted) -> Place | None:
+def _log_file(
+    parts: Sequence[str], name: str, listing: Listing, wanted: _Wanted, *, chosen: bool = False
+) -> Place | None:
     """What path and name say of a file to read; None, counted with its reason, for one to pass over."""
-    kind, found = kind_of(parts, name)
+    kind, found = kind_of(parts, name, chosen=chosen)
     if name == ACCOUNTS:
         kind = "no log"
     if kind in NO_EVENTS:
@@ -181,36 +212,49 @@ def _made(uri: str, parts: Sequence[str], fallback: str, size: int, version: str
     return LogFile(uri, source_key(parts, fallback), size, version, place.date, place.account, place.region, kind)
 
 
-def _find_local(name: str, wanted: _Wanted, listing: Listing) -> Iterator[LogFile]:
+def _find_local(name: str, wanted: _Wanted, listing: Listing, without: Collection[Path]) -> Iterator[LogFile]:
     root = Path(name).expanduser().absolute()
+
+    def failed(error: OSError) -> None:
+        if error.filename == str(root):
+            raise error
+        listing.unreadable.append(f"{error.filename}: not read: {error.strerror}; check its permissions")
+
     try:
         if not root.exists():
             raise InputError(f"{name}: no such file or folder; check the path")
         if root.is_file():
-            named = _log_file(root.parts[:-1], root.name, Listing(), wanted)
-            yield _local_file(root, root.name, named or Place())
+            place = _log_file(root.parts[:-1], root.name, listing, wanted, chosen=True)
+            if place is not None:
+                yield _local_file(root, root.name, place)
             return
-        # A file named as an input is always read; below a folder, what is no log is passed over.
-        seen: set[tuple[int, int]] = set()
-        for folder, folders, files in os.walk(root, followlinks=True, onerror=_unreadable):
-            here = Path(folder).stat()
-            if (here.st_dev, here.st_ino) in seen:  # a link that leads back
+        here = _identity(root)
+        seen = {_identity(folder) for folder in without if folder.exists()} - {here}
+        for folder, folders, files in os.walk(root, followlinks=True, onerror=failed):
+            here = _identity(Path(folder))
+            if here in seen:  # a link that leads back, or the lake's own
                 folders.clear()
                 continue
-            seen.add((here.st_dev, here.st_ino))
+            seen.add(here)
             parts = Path(folder).parts
-            folders[:] = sorted(f for f in folders if wanted.admits(place_of((*parts, f))))
+            found = sorted(f for f in folders if wanted.admits(place_of((*parts, f))))
+            listing.pruned += len(folders) - len(found)
+            folders[:] = found
             for file in files:
                 place = _log_file(parts, file, listing, wanted)
                 if place is not None:
                     path = Path(folder, file)
-                    yield _local_file(path, str(path.relative_to(root)), place)
+                    try:
+                        yield _local_file(path, str(path.relative_to(root)), place)
+                    except OSError as error:  # a link that leads nowhere
+                        failed(error)
     except OSError as error:
         raise InputError(f"{error.filename or name}: {error.strerror}; check the path and its permissions") from error
 
 
-def _unreadable(error: OSError) -> None:
-    raise error
+def _identity(folder: Path) -> tuple[int, int]:
+    state = folder.stat()
+    return state.st_dev, state.st_ino
 
 
 def _local_file(path: Path, fallback: str, place: Place) -> LogFile:
@@ -230,7 +274,8 @@ def client(service: str, options: S3Options) -> Any:
         from botocore.session import Session
 
         refresh = create_assume_role_refresher(
-            session.client("sts", endpoint_url=options.endpoint_url),
+            # STS has no Region of its own choice, as S3 has; any will do.
+            session.client("sts", region_name=session.region_name or "us-east-1", endpoint_url=options.endpoint_url),
             {"RoleArn": options.role_arn, "RoleSessionName": "trailsight"},
         )
         inner = Session(profile=options.profile)
@@ -252,7 +297,7 @@ def _find_s3(name: str, wanted: _Wanted, options: S3Options, listing: Listing) -
         for item in _list_s3(s3, bucket, prefix, wanted, listing):
             key = item["Key"]
             parts = key.split("/")
-            place = _log_file(parts[:-1], parts[-1], listing, wanted) if parts[-1] else None
+            place = _log_file(parts[:-1], parts[-1], listing, wanted, chosen=key == prefix) if parts[-1] else None
             if place is not None:
                 yield _made(f"s3://{bucket}/{key}", parts, key, item["Size"], item["ETag"].strip('"'), place)
     except (BotoCoreError, ClientError) as error:
@@ -274,12 +319,14 @@ def _list_s3(client: Any, bucket: str, prefix: str, wanted: _Wanted, listing: Li
         for below in page.get("CommonPrefixes", ()):
             if wanted.admits(place_of(below["Prefix"].split("/")[:-1])):
                 yield from _list_s3(client, bucket, below["Prefix"], wanted, listing)
+            else:
+                listing.pruned += 1
 
 
 def _s3_sentence(name: str, error: Exception) -> str:
     """What went wrong with S3, and what to do about it."""
     denied = "access denied; it takes s3:ListBucket and s3:GetObject there, and kms:Decrypt on its key"
-    code = getattr(error, "response", {}).get("Error", {}).get("Code", type(error).__name__)
+    code = (getattr(error, "response", None) or {}).get("Error", {}).get("Code", type(error).__name__)
     cures = {
         "NoSuchBucket": "there is no such bucket; check its name",
         "NoSuchKey": "the object is gone; list again",

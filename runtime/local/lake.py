@@ -40,12 +40,16 @@ class LakeError(RuntimeError):
     """The lake cannot be used; its text is one sentence with the cure."""
 
 
+class Interrupted(KeyboardInterrupt):
+    """A run was interrupted; its text says what that leaves of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """Ledger line of one log file: records = rows + duplicates + duplicate_differs + quarantined.
 
-    `reason` is set when the file as a whole was quarantined; then all counts are 0. `problem` is why the first of its
-    records was set aside.
+    `reason` is set when the file as a whole was quarantined, or could not be read (`unread`: the next run tries again);
+    then all counts are 0. `problem` is why the first of its records was set aside.
     """
 
     uri: str
@@ -58,6 +62,7 @@ class Entry:
     quarantined: int = 0
     reason: str | None = None
     problem: str | None = None
+    unread: bool = False
 
 
 class Lake:
@@ -69,6 +74,11 @@ class Lake:
         self.quarantine = root / "quarantine"
         self._ledger = root / "ledger"
         self._runs = root / "_run"
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders that are the lake's own, below its root: no input, wherever they lie."""
+        return self.events, self.quarantine, self._ledger, self._runs
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -116,9 +126,14 @@ class Lake:
         draft.write_text(json.dumps(moves), encoding="utf-8")
         _sync(draft)
         draft.rename(run / "manifest.json")
-        _sync(run)
-        self._move_into_place(run)
-        shutil.rmtree(run)
+        try:
+            _sync(run)
+            self._move_into_place(run)
+            shutil.rmtree(run)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                "interrupted once the run was in the lake; the next run puts its files in place"
+            ) from None
 
     def _move_into_place(self, run: Path) -> None:
         for move in json.loads((run / "manifest.json").read_text(encoding="utf-8")):
@@ -129,11 +144,15 @@ class Lake:
                 _sync(target.parent)
 
     def entries(self) -> Iterator[Entry]:
-        """Ledger lines of all committed runs, oldest run first."""
+        """Ledger lines of all committed runs, oldest run first. Raises LakeError for a line that is none."""
         for path in sorted(self._ledger.glob("*.jsonl")) if self._ledger.exists() else []:
-            with path.open(encoding="utf-8") as lines:
-                for line in lines:
-                    yield Entry(**json.loads(line))
+            with path.open(encoding="utf-8", errors="replace") as lines:
+                for number, line in enumerate(lines, 1):
+                    try:
+                        yield Entry(**json.loads(line))
+                    except (ValueError, TypeError):
+                        cure = "restore the file, or remove it to have its log files read again"
+                        raise LakeError(f"{path}: line {number} is damaged; {cure}") from None
 
     def partition(self, eventdate: str) -> list[Path]:
         """Parquet files of one day."""

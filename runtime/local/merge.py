@@ -2,7 +2,7 @@
 
 The same event is the same (eventdate, coalesce(recipientaccountid, ''), eventid). What the lake holds stays; of the
 staged copies the first in (key of the log file, position) is kept. Another copy is a duplicate if its content
-is equal to a kept one, and set aside as duplicate-differs if not; `sourcefile` is no content.
+is equal to a kept one, and set aside as duplicate-differs if not; `sourcefile` and promoted copies are no content.
 """
 
 import json
@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from runtime.events.columns import COLUMNS, Kind
 from runtime.local.staged import SORT, StagedDay
 
 FILE_ROWS = 1_048_576  # 100 to 200 MB of real events
@@ -24,6 +25,8 @@ SLOT_ROWS = 16_384  # about 22 MB in memory
 ROW_GROUP_ROWS = SLOT_ROWS  # about 16 MB encoded, the size at which hours and accounts prune best
 CONTENT_ROWS = 4_096
 KEY = ["recipientaccountid", "eventid"]
+# Promoted columns say nothing of their own: another list of them makes no other event.
+CONTENT = frozenset(c.name for c in COLUMNS if c.kind is not Kind.PROMOTED) - {"sourcefile"}
 
 
 @dataclass(slots=True)
@@ -67,7 +70,9 @@ def merge(
 
 def _same_event(table: pa.Table) -> pa.Array:
     account = pc.fill_null(table["recipientaccountid"], "")
-    return pc.binary_join_element_wise(account, table["eventid"], "/").combine_chunks()
+    # The account's length keeps a/b + c and a + b/c apart.
+    length = pc.utf8_length(account).cast(pa.string())
+    return pc.binary_join_element_wise(length, account, table["eventid"], "/").combine_chunks()
 
 
 def _duplicates(
@@ -121,7 +126,8 @@ def _held(lake_files: list[Path], events: pa.Array) -> dict[str, set[bytes]]:
             if not pc.any(found).as_py():
                 continue
             for row in file.read_row_group(group).filter(found).to_pylist():
-                event = f"{row['recipientaccountid'] or ''}/{row['eventid']}"
+                account = row["recipientaccountid"] or ""
+                event = f"{len(account)}/{account}/{row['eventid']}"
                 held.setdefault(event, set()).add(_content(row))
     return held
 
@@ -137,7 +143,7 @@ def _contents(day: StagedDay, rows: list[int]) -> Iterator[tuple[int, bytes, dic
 
 def _content(row: dict[str, Any]) -> bytes:
     """Digest of what an event says; a column that the lake did not have yet counts as null."""
-    said = sorted((k, str(v)) for k, v in row.items() if v is not None and k not in ("sourcefile", "eventdate"))
+    said = sorted((k, str(v)) for k, v in row.items() if v is not None and k in CONTENT)
     return sha256(json.dumps(said).encode()).digest()
 
 

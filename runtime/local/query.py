@@ -65,14 +65,21 @@ def _pattern(root: Path, folder: str) -> str:
 
 
 def _events(connection: duckdb.DuckDBPyConnection, root: Path) -> str:
-    """SELECT of every column that an event has today."""
+    """SELECT of every column that an event has today, and of what else this lake promotes."""
     if not any((root / view.TABLE).glob(f"{PARTITION.name}=*/*.parquet")):
         return _no_rows(_TYPES)
     files = text(f"{_pattern(root, view.TABLE)}/{PARTITION.name}=*/*.parquet")
     read = f"read_parquet({files}, hive_partitioning = 1, hive_types_autocast = 0, union_by_name = true)"
-    there = {str(row[0]).lower() for row in connection.execute(f"DESCRIBE SELECT * FROM {read}").fetchall()}
-    listed = (quoted(n) if n in there else f"CAST(NULL AS {kind}) AS {quoted(n)}" for n, kind in _TYPES.items())
+    there = [str(row[0]).lower() for row in connection.execute(f"DESCRIBE SELECT * FROM {read}").fetchall()]
+    listed = [quoted(n) if n in there else f"CAST(NULL AS {kind}) AS {quoted(n)}" for n, kind in _TYPES.items()]
+    listed += [quoted(n) for n in there if n not in _TYPES]
     return f"SELECT {', '.join(listed)} FROM {read}"
+
+
+def _own_columns(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    """Columns of the lake's own beside the event row's."""
+    rows = connection.execute(f"DESCRIBE {view.TABLE}").fetchall()
+    return tuple(str(row[0]) for row in rows if row[0] not in _TYPES)
 
 
 def _no_rows(types: Mapping[str, str]) -> str:
@@ -93,11 +100,13 @@ def _ledger(root: Path) -> str:
         "region": f"nullif(regexp_extract(key, '{_NAME}', 2), '')",
         "day": f"nullif(regexp_replace(regexp_extract(key, '{_NAME}', 0), '^.*{_NAME}.*$', '\\3-\\4-\\5'), '')",
     }
-    stored = ", ".join(f"{text(n)}: {text(kind)}" for n, kind in LEDGER_COLUMNS.items() if n not in named)
-    read = (
-        f"read_json({text(_pattern(root, LEDGER) + '/*.jsonl')}, format = 'newline_delimited', columns = {{{stored}}})"
-    )
-    return f"SELECT {', '.join(f'{named.get(n, n)} AS {n}' for n in LEDGER_COLUMNS)} FROM {read}"
+    types = {**{n: kind for n, kind in LEDGER_COLUMNS.items() if n not in named}, "unread": "boolean"}
+    stored = ", ".join(f"{text(n)}: {text(kind)}" for n, kind in types.items())
+    files = text(_pattern(root, LEDGER) + "/*.jsonl")
+    read = f"read_json({files}, format = 'newline_delimited', columns = {{{stored}}}, filename = 'run')"
+    # That a file could not be read holds until a later run has read it.
+    latest = "QUALIFY NOT coalesce(unread, false) OR row_number() OVER (PARTITION BY uri ORDER BY run DESC) = 1"
+    return f"SELECT {', '.join(f'{named.get(n, n)} AS {n}' for n in LEDGER_COLUMNS)} FROM {read} {latest}"
 
 
 def run(lake: Path, name_or_sql: str, values: Mapping[str, str], today: date) -> pa.Table:
@@ -106,8 +115,9 @@ def run(lake: Path, name_or_sql: str, values: Mapping[str, str], today: date) ->
     `values` fill the placeholders `:name`; `today` is the day that relative defaults count from. Raises QueryError or
     Refused for a query that cannot be asked, LakeError for a lake that is not there.
     """
-    made = to_duckdb(statement(name_or_sql, values, today))
+    asked = statement(name_or_sql, values, today)
     with open_lake(lake) as connection:
+        made = to_duckdb(asked, _own_columns(connection))
         try:
             return connection.sql(made).to_arrow_table()
         except duckdb.Error as error:

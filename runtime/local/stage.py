@@ -5,14 +5,16 @@ Memory stays flat: rows become Arrow batches every few thousand, and files on di
 
 import base64
 import gc
+import io
 import json
+import os
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,6 +24,7 @@ from runtime.events.formats import BadFile, Broken, records
 from runtime.events.row import RowMaker, Unusable
 from runtime.local import staged
 from runtime.local.inputs import InputError, LogFile, S3Options, open_bytes
+from runtime.local.pool import done
 from runtime.local.staged import ORIGIN
 
 TRANSPOSED_ROWS = 128
@@ -34,7 +37,7 @@ TIMESTAMP = pa.timestamp("us")
 class Staged:
     """What became of one log file: its records, and those quarantined; `reason` if the whole file was.
 
-    `problem` says which record was the first, and why.
+    `problem` says which record was the first, and why. `unread` says that `reason` is no fault of the file's content.
     """
 
     number: int
@@ -42,6 +45,11 @@ class Staged:
     quarantined: int = 0
     reason: str | None = None
     problem: str | None = None
+    unread: bool = False
+
+
+class _Unread(Exception):
+    """The file could not be read, now; its text is the reason."""
 
 
 def lake_schema(columns: Iterable[Column]) -> pa.Schema:
@@ -57,7 +65,10 @@ def stage(
     collected = gc.isenabled()
     gc.disable()  # rows hold no cycles, and looking for some takes an eighth of the time
     try:
-        result = [worker.take(number, file, s3) for number, file in files]
+        result = []
+        for number, file in files:
+            result.append(worker.take(number, file, s3))
+            done(files=1)
         worker.close()
     finally:
         if collected:
@@ -87,31 +98,39 @@ class _Worker:
         state = Staged(number)
         row, rows, sparse, origins = self._maker.row, self._rows, self._promoted, self._origins
         key = file.key
+        set_aside = self._bad_records.stat().st_size if self._bad_records.exists() else 0
         try:
-            with open_bytes(file, s3) as stream:
-                for record in records(stream):
-                    position = state.records
-                    state.records += 1
-                    if isinstance(record, Broken):
-                        self._bad_record(state, file, position, record.reason, record.raw)
-                        continue
-                    try:
-                        eventdate, dense, promoted = row(record, key)
-                    except Unusable as unusable:
-                        self._bad_record(state, file, position, str(unusable), record)
-                        continue
-                    rows.append(dense)
-                    for column, value in promoted:
-                        sparse[column].append((len(origins), value))
-                    origins.append((number, position, eventdate))
-                    if len(rows) >= TRANSPOSED_ROWS:
-                        self._to_columns()
-                        if len(origins) >= BATCH_ROWS:
-                            self._to_batch()
-            if state.records == 0:
-                return self._bad_file(number, file, "no records in it", s3)
-        except (BadFile, InputError, OSError) as error:
-            return self._bad_file(number, file, str(error), s3)
+            for record in _records(file, s3):
+                position = state.records
+                state.records += 1
+                if isinstance(record, Broken):
+                    self._bad_record(state, file, position, record.reason, record.raw)
+                    continue
+                try:
+                    eventdate, dense, promoted = row(record, key)
+                except Unusable as unusable:
+                    self._bad_record(state, file, position, str(unusable), record)
+                    continue
+                except Exception as error:  # noqa: BLE001 - a fault of ours costs one record, with its reason
+                    self._bad_record(state, file, position, _internal(error), record)
+                    continue
+                rows.append(dense)
+                for column, value in promoted:
+                    sparse[column].append((len(origins), value))
+                origins.append((number, position, eventdate))
+                if len(rows) >= TRANSPOSED_ROWS:
+                    done(records=len(rows))
+                    self._to_columns()
+                    if len(origins) >= BATCH_ROWS:
+                        self._to_batch()
+        except BadFile as bad:
+            self._forget(set_aside)
+            return self._bad_file(number, file, str(bad), s3)
+        except _Unread as unread:
+            self._forget(set_aside)
+            return Staged(number, reason=str(unread), unread=True)
+        if state.records == 0:
+            return self._bad_file(number, file, "no records in it", s3)
         return state
 
     def close(self) -> None:
@@ -186,6 +205,13 @@ class _Worker:
         with self._bad_records.open("a", encoding="utf-8") as out:
             out.write(json.dumps(line) + "\n")
 
+    def _forget(self, size: int) -> None:
+        """Take back the records quarantined since there were `size` bytes of them: the whole file is no good."""
+        if size:
+            os.truncate(self._bad_records, size)
+        else:
+            self._bad_records.unlink(missing_ok=True)
+
     def _bad_file(self, number: int, file: LogFile, reason: str, s3: S3Options) -> Staged:
         self._quarantine(file, None, reason, None)
         self._bad_files.mkdir(parents=True, exist_ok=True)
@@ -193,8 +219,43 @@ class _Worker:
             with open_bytes(file, s3) as stream, (self._bad_files / safe_name(file)).open("wb") as out:
                 shutil.copyfileobj(stream, out)
         except (InputError, OSError) as error:  # what cannot be read cannot be kept: the line above says why
-            reason = f"{reason}; no copy kept: {error}" if str(error) != reason else reason
+            reason = f"{reason}; no copy kept: {error}"
         return Staged(number, reason=reason)
+
+
+def _records(file: LogFile, s3: S3Options) -> Iterator[bytes | Broken]:
+    """The file's records. Raises BadFile or _Unread; what goes wrong where they are used passes by."""
+    try:
+        with open_bytes(file, s3) as stream:
+            yield from records(io.BufferedReader(_Counted(stream), 1 << 18))
+    except BadFile:
+        raise
+    except InputError as error:
+        raise _Unread(str(error).removeprefix(f"{file.uri}: ")) from error
+    except OSError as error:
+        raise _Unread(error.strerror or str(error)) from error
+    except Exception as error:
+        raise BadFile(_internal(error)) from error
+
+
+class _Counted(io.RawIOBase):
+    """A stream that says how much of it is read."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        chunk = self._stream.read(len(buffer))
+        buffer[: len(chunk)] = chunk
+        done(read_bytes=len(chunk))
+        return len(chunk)
+
+
+def _internal(error: Exception) -> str:
+    return f"internal: {type(error).__name__}: {error}; please report it"
 
 
 def safe_name(file: LogFile) -> str:

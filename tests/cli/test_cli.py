@@ -1,17 +1,25 @@
 """The command line: exit codes, summaries and one-sentence errors, as a user sees them."""
 
+import fcntl
 import json
 import os
+import pty
+import re
+import struct
 import subprocess
 import sys
+import termios
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from cli.main import app
 from runtime.events.columns import COLUMNS, PARTITION
 from tests.conftest import REPO
-from tests.local.logs import event, path_of, write
+from tests.local.logs import encode, event, path_of, write
 
 
 def trailsight(*arguments: object, **environment: str) -> subprocess.CompletedProcess:
@@ -49,6 +57,7 @@ def test_local_prints_the_summary_as_json(logs, tmp_path):
         "duplicate_differs": 0,
         "quarantined": 0,
         "files_quarantined": 0,
+        "unread": 0,
         "problems": [],
     }
 
@@ -104,6 +113,23 @@ def test_something_quarantined_exits_3(logs, tmp_path):
         (["local", "/no/such"], 2, "trailsight: /no/such: no such file or folder; check the path\n"),
         (["local", "LOGS", "--from", "yesterday"], 2, "'yesterday' is no day; write it as 2026-01-31"),
         (["local"], 2, "Missing argument 'INPUT...'"),
+        (
+            ["local", "LOGS", "--account", "1111-2222-3333"],
+            2,
+            "account '1111-2222-3333': write the account's 12 digits",
+        ),
+        (["local", "LOGS", "--region", "EU-central-1"], 2, "Region 'EU-central-1': write it as AWS does"),
+        (
+            ["local", "LOGS", "--from", "2024-05-07", "--to", "2024-05-06"],
+            2,
+            "the first day, 2024-05-07, is after the last, 2024-05-06; swap them",
+        ),
+        (
+            ["local", "LOGS", "--promote", "userIdentity.arn"],
+            2,
+            "'userIdentity.arn' is in no free-form field; start it",
+        ),
+        (["local", "LOGS", "--promote", "requestParameters.key.x"], 2, "lie in each other; drop one"),
         (["nonsense"], 2, "No such command 'nonsense'"),
         (["columns", "--format", "xml"], 2, "choose table, json or markdown"),
     ],
@@ -116,6 +142,13 @@ def test_wrong_use_is_one_sentence_and_exit_2(arguments, code, sentence, logs, t
     assert "Traceback" not in done.stderr
 
 
+def test_a_lake_has_to_be_named(logs):
+    """Only --dry-run does without a lake."""
+    done = trailsight("local", logs)
+    assert done.returncode == 2
+    assert "the lake's folder is missing; name one with --lake" in " ".join(done.stderr.replace("│", " ").split())
+
+
 def test_a_lake_that_cannot_be_written_exits_1(logs, tmp_path):
     """A lake that is a file is a failure with its cure."""
     (tmp_path / "lake").write_text("")
@@ -124,12 +157,140 @@ def test_a_lake_that_cannot_be_written_exits_1(logs, tmp_path):
     assert "cannot be written (File exists); name another folder with --lake" in done.stderr
 
 
-def test_dry_run_writes_nothing(logs, tmp_path):
-    """--dry-run says files, bytes and S3 requests, and leaves no lake behind."""
-    done = trailsight("local", logs, "--lake", tmp_path / "lake", "--dry-run", "--json")
+def test_dry_run_says_what_a_run_would_take(logs, tmp_path):
+    """--dry-run says files, bytes and S3 requests, asks for no lake and makes none; what a lake has taken is known."""
+    lake = tmp_path / "lake"
     size = sum(p.stat().st_size for p in logs.rglob("*.gz"))
-    assert json.loads(done.stdout) == {"files": 1, "bytes": size, "skipped": {}, "s3_requests": 0}
-    assert not (tmp_path / "lake").exists()
+    plan = {"files": 1, "known": 0, "bytes": size, "skipped": {}, "unreadable": [], "s3_requests": 0}
+    for arguments in ([], ["--lake", lake]):
+        assert json.loads(trailsight("local", logs, *arguments, "--dry-run", "--json").stdout) == plan
+    assert not lake.exists()
+    trailsight("local", logs, "--lake", lake)
+    found = json.loads(trailsight("local", logs, "--lake", lake, "--dry-run", "--json").stdout)
+    assert found == plan | {"files": 0, "known": 1, "bytes": 0}
+    assert (
+        "0 log files to read, 0 bytes, 1 known already" in trailsight("local", logs, "--dry-run", "--lake", lake).stdout
+    )
+
+
+def test_the_selection_is_what_the_options_say(logs, tmp_path):
+    """--from, --to, --account and --region each leave out what they say, and together leave the one file."""
+    other = "444455556666"
+    for day, name, account, region in [
+        ("2024-05-05", "b", "111122223333", "eu-central-1"),
+        ("2024-05-07", "c", "111122223333", "eu-central-1"),
+        ("2024-05-06", "d", other, "eu-central-1"),
+        ("2024-05-06", "e", "111122223333", "us-east-1"),
+    ]:
+        write(path_of(logs, day, name, account, region), event(name))
+
+    def files(*options: str) -> int:
+        return json.loads(trailsight("local", logs, "--dry-run", "--json", *options).stdout)["files"]
+
+    assert files() == 5
+    assert files("--from", "2024-05-06") == 4
+    assert files("--to", "2024-05-06") == 4
+    assert files("--account", other) == 1
+    assert files("--region", "us-east-1") == 1
+    assert files("--from", "2024-05-06", "--to", "2024-05-06", "--account", other, "--region", "us-east-1") == 0
+
+
+def test_nothing_found_says_why(logs, tmp_path):
+    """A selection that leaves nothing is said on standard error, with what to widen; the output stays JSON."""
+    done = trailsight("local", logs, "--lake", tmp_path / "lake", "--account", "444455556666", "--json")
+    assert json.loads(done.stdout)["files"] == 0
+    assert done.stderr == (
+        "trailsight: no log file within the selection: 0 files and 1 folders were not asked for;"
+        " widen --from, --to, --account or --region\n"
+    )
+
+
+def test_promote_adds_a_column(logs, tmp_path):
+    """--promote adds its path to the default ones."""
+    write(path_of(logs, "2024-05-06", "p"), event("p", requestParameters={"bucketName": "b", "mine": {"x": "y"}}))
+    lake = tmp_path / "lake"
+    done = trailsight(
+        "local",
+        logs,
+        "--lake",
+        lake,
+        "--promote",
+        "requestParameters.mine.x",
+        "--promote",
+        "requestParameters.bucketName",
+    )
+    assert done.returncode == 0
+    [path] = (lake / "parquettrails").glob("*/*.parquet")
+    names = ["eventid", "requestparameters_bucketname", "requestparameters_mine_x"]
+    table = pq.read_table(path, columns=names, partitioning=None).to_pylist()
+    assert [row for row in table if row["eventid"] == "p"] == [dict(zip(names, ["p", "b", "y"], strict=True))]
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory) -> Iterator[dict[str, str]]:
+    """Environment in which only the profile `logs` reaches an S3, which has one log file."""
+    moto = pytest.importorskip("moto.server")
+    import boto3
+
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    client = boto3.client(
+        "s3", region_name="us-east-1", endpoint_url=url, aws_access_key_id="a", aws_secret_access_key="b"
+    )
+    client.create_bucket(Bucket="trail")
+    client.put_object(Bucket="trail", Key="x.json", Body=b'{"Records":[' + encode(event("e")) + b"]}")
+    config = tmp_path_factory.mktemp("aws") / "config"
+    config.write_text(
+        f"[profile logs]\nregion = us-east-1\nendpoint_url = {url}\naws_access_key_id = a\naws_secret_access_key = b\n"
+    )
+    yield {"AWS_CONFIG_FILE": str(config), "AWS_SHARED_CREDENTIALS_FILE": "/none", "AWS_EC2_METADATA_DISABLED": "true"}
+    server.stop()
+
+
+def test_s3_is_reached_by_the_profile_and_role_named(s3, tmp_path):
+    """--profile and --role-arn are what S3 is asked with; --dry-run counts the requests to come."""
+    plain = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""} | s3
+    done = trailsight("local", "s3://trail", "--profile", "logs", "--dry-run", "--json", **plain)
+    assert json.loads(done.stdout)["s3_requests"] == 2
+    done = trailsight("local", "s3://trail", "--profile", "logs", "--role-arn", "x", "--dry-run", **plain)
+    assert (done.returncode, "RoleArn" in done.stderr) == (2, True)
+    done = trailsight("local", "s3://trail", "--profile", "logs", "--lake", tmp_path / "lake", "--no-open", **plain)
+    assert "1 record = 1 row" in done.stdout
+
+
+def on_a_terminal(*arguments: object) -> str:
+    """What the command draws on a terminal of 100 columns."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    command = [sys.executable, "-m", "cli", *map(str, arguments)]
+    run = subprocess.Popen(
+        command,
+        cwd=REPO,
+        stdout=subprocess.DEVNULL,
+        stderr=slave,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+    )
+    os.close(slave)
+    drawn = b""
+    with suppress(OSError):  # the terminal is gone when its last user is
+        while chunk := os.read(master, 1 << 16):
+            drawn += chunk
+    os.close(master)
+    assert run.wait(timeout=60) == 0
+    return drawn.decode()
+
+
+def test_the_progress_bar_shows_files_speed_and_days(tmp_path):
+    """On a terminal a run shows the files read, records per second, then the days merged."""
+    for n in range(3):
+        found = [event(f"{n}-{e}", f"2024-05-0{e % 4 + 1}T00:00:00Z") for e in range(3_000)]
+        write(path_of(tmp_path / "logs", "2024-05-06", str(n)), *found)
+    drawn = on_a_terminal("local", tmp_path / "logs", "--lake", tmp_path / "lake", "--workers", "1")
+    assert "files 0/3" in drawn
+    assert "days 0/4" in drawn
+    assert any(int(speed.replace(",", "")) > 0 for speed in re.findall(r"([\d,]+) records/s", drawn))
 
 
 def test_columns_lists_every_column_once():

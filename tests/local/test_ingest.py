@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -51,7 +52,7 @@ def test_real_records_balance(real_data, real_records, lake):
 
 
 def test_files_have_the_lakes_layout(logs, lake):
-    """One folder per UTC day of the event; columns in order; eventtime without zone; sorted; 16 MB row groups."""
+    """One folder per UTC day of the event; columns in order; eventtime without zone; sorted; pages with an index."""
     write(path_of(logs, "2024-05-06", "a"), event("e2", "2024-05-06T10:00:00Z"), event("e1", "2024-05-06T09:00:00Z"))
     write(path_of(logs, "2024-05-07", "b"), event("late", "2024-05-05T23:59:59Z"), event("e0", account="000000000001"))
     take(logs, lake)
@@ -67,6 +68,7 @@ def test_files_have_the_lakes_layout(logs, lake):
         [(c.name, pa.timestamp("us") if c.type == "timestamp" else pa.string()) for c in COLUMNS]
     )
     assert found.metadata.row_group(0).column(0).compression == "ZSTD"
+    assert all(found.metadata.row_group(0).column(n).has_column_index for n in range(found.metadata.num_columns))
     assert "isAdjustedToUTC=false" in str(found.schema.column(0).logical_type)
     assert found.read(columns=["eventid"])["eventid"].to_pylist() == ["e0", "e1", "e2"]
 
@@ -98,7 +100,7 @@ def test_duplicates_inside_a_run_and_against_the_lake(logs, lake):
         {k: v for k, v in same.items() if k != "recipientAccountId"},
     )
     summary = take(logs, lake)
-    assert counts(summary) == (7, 4, 2, 1, 0)
+    assert (counts(summary), summary.clean) == ((7, 4, 2, 1, 0), False)
     write(path_of(logs, "2024-05-06", "c"), same, event("e1", eventSource="third"), event("e2"))
     summary = take(logs, lake)
     assert counts(summary) == (3, 1, 1, 1, 0)
@@ -113,6 +115,7 @@ def test_a_day_of_many_slots_and_files_is_sorted_and_whole(logs, lake, monkeypat
     """A day beyond one slot and one file keeps every row once, in order, with duplicates across sorted runs dropped."""
     monkeypatch.setattr(merge, "SLOT_ROWS", 100)
     monkeypatch.setattr(merge, "FILE_ROWS", 250)
+    monkeypatch.setattr(merge, "ROW_GROUP_ROWS", 50)
     monkeypatch.setattr(staged, "BATCH_ROWS", 16)
     monkeypatch.setattr(stage, "TRANSPOSED_ROWS", 4)
     monkeypatch.setattr(stage, "BATCH_ROWS", 16)
@@ -127,7 +130,9 @@ def test_a_day_of_many_slots_and_files_is_sorted_and_whole(logs, lake, monkeypat
     summary = take(logs, lake)
     assert counts(summary) == (630, 600, 30, 0, 0)
     paths = lake.partition("2024-05-06")
-    assert [pq.ParquetFile(p).metadata.num_rows for p in paths] == [250, 250, 100]
+    metadata = [pq.ParquetFile(p).metadata for p in paths]
+    assert [m.num_rows for m in metadata] == [250, 250, 100]
+    assert {m.row_group(n).num_rows for m in metadata for n in range(m.num_row_groups)} == {50}
     keys = [
         key
         for p in paths
@@ -259,8 +264,32 @@ def start(script: Path, logs: Path, lake: Path) -> subprocess.Popen:
     )
 
 
+def children(pid: int) -> list[int]:
+    """Processes that a process has started and that live."""
+    return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; a dead one that nobody waits for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def until(true: Callable[[], bool], seconds: float = 30) -> None:
+    """Wait for what will be true; fail if it is not by then."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def kill_at_random_moments(tmp_path: Path, kills: int) -> None:
-    """Kill runs at moments spread over a whole run's time; after each, the lake holds whole files only."""
+    """Kill runs at moments spread over a whole run's time; after each, the lake holds whole files only.
+
+    No worker outlives its run.
+    """
     logs, script = tmp_path / "logs", tmp_path / "run.py"
     script.write_text(RUN)
     expected = []
@@ -285,8 +314,10 @@ def kill_at_random_moments(tmp_path: Path, kills: int) -> None:
             finished += 1
         except subprocess.TimeoutExpired:
             # the parent alone, or its workers with it: both happen
+            workers = children(run.pid)
             (os.kill if kill % 2 else os.killpg)(run.pid, signal.SIGKILL)
             run.wait()
+            until(lambda workers=workers: not any(map(alive, workers)))
         seen = rows(lake) if lake.exists() else []
         assert len(seen) == len(set(seen))
         assert set(seen) <= set(expected)

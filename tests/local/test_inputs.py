@@ -1,9 +1,12 @@
 """Log files are found in every layout, by path alone, and nothing outside the selection is listed or read."""
 
 import os
+import threading
 from collections.abc import Iterator
 from datetime import date
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -238,3 +241,122 @@ def test_a_run_over_s3_takes_the_same_rows(s3, tmp_path):
     assert ingest(["s3://events"], lake, s3=s3, workers=1).rows == 1
     assert ingest(["s3://events"], lake, s3=s3, workers=1).known == 1
     assert rows(lake.root) == [("2024-05-06", "e1")]
+
+
+@pytest.mark.parametrize(
+    ("above", "account"),
+    [
+        (f"202405061234/AWSLogs/{folder()}", A),
+        (f"x/{B}/AWSLogs/o-abc/{folder()}", A),
+        (f"202405061234/{folder()}", A),
+        ("202405061234", None),
+    ],
+)
+def test_twelve_digits_are_an_account_only_where_one_belongs(tmp_path, above, account):
+    """A folder named after a time does not hide the account below it, nor prune its logs."""
+    put(tmp_path, f"{above}/x.json")
+    assert [f.account for f in find([str(tmp_path)]).files] == [account]
+    assert len(find([str(tmp_path)], accounts={A}).files) == 1
+    assert len(find([str(tmp_path)], accounts={B}).files) == (0 if account else 1)
+
+
+def test_a_file_named_as_an_input_is_selected_too(tmp_path):
+    """What a shell's glob names is no other than what lies in a folder, but that it may end in anything."""
+    digest = put(tmp_path, f"{A}_CloudTrail-Digest_eu-central-1_t_eu-central-1_20240506T000000Z.json.gz")
+    names = [name(), name(B), name(region="us-east-1"), name(stamp="20240507T0000Z")]
+    files = [str(put(tmp_path, n)) for n in names] + [str(digest), str(put(tmp_path, "accounts.csv"))]
+    options = {"accounts": {A}, "regions": {"eu-central-1"}, "start": date(2024, 5, 1), "end": date(2024, 5, 6)}
+    listing = find(files, **options)
+    assert [f.key for f in listing.files] == [name()]
+    assert listing.skipped == {"not asked for": 3, "digest": 1, "no log": 1}
+
+
+def test_one_unreadable_folder_stops_no_other(tmp_path, monkeypatch):
+    """What may not be looked into is said, and the rest is found; so is a link that leads nowhere."""
+    put(tmp_path, "open/a.json")
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    (tmp_path / "open" / "gone.json").symlink_to(tmp_path / "nowhere")
+
+    def scandir(path, scandir=os.scandir):
+        if str(path) == str(closed):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    listing = find([str(tmp_path)])
+    assert [f.key for f in listing.files] == ["open/a.json"]
+    assert sorted(listing.unreadable) == [
+        f"{closed}: not read: Permission denied; check its permissions",
+        f"{tmp_path}/open/gone.json: not read: No such file or directory; check its permissions",
+    ]
+    with pytest.raises(InputError, match=f"{closed}: Permission denied; check the path and its permissions"):
+        find([str(closed)])
+
+
+def test_why_there_is_nothing_is_said(tmp_path):
+    """No log file at all is a sentence that names what was there, or what was left out."""
+    empty = find([str(tmp_path)])
+    assert empty.why_nothing == "no log file there: no file at all; check the path"
+    put(tmp_path, "notes.txt")
+    assert find([str(tmp_path)]).why_nothing.startswith("no log file there (1 no log skipped): one ends in .json, ")
+    put(tmp_path, f"AWSLogs/{folder()}/{name()}")
+    put(tmp_path, name())
+    assert find([str(tmp_path)], accounts={B}).why_nothing == (
+        "no log file within the selection: 1 files and 1 folders were not asked for;"
+        " widen --from, --to, --account or --region"
+    )
+    assert find([str(tmp_path)]).why_nothing is None
+
+
+def test_a_role_is_assumed_without_a_region(s3, monkeypatch):
+    """The role that is named is assumed, by the profile's credentials, even where no Region is configured."""
+    for variable in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    options = S3Options(role_arn=f"arn:aws:iam::{A}:role/reader", endpoint_url=s3.endpoint_url)
+    assert len(find(["s3://trail-logs/org"], s3=options).files) == 16
+    import boto3
+
+    found = inputs._client(options)._request_signer._credentials.get_frozen_credentials()
+    who = boto3.client(
+        "sts",
+        region_name="us-east-1",
+        endpoint_url=s3.endpoint_url,
+        aws_access_key_id=found.access_key,
+        aws_secret_access_key=found.secret_key,
+        aws_session_token=found.token,
+    ).get_caller_identity()
+    assert who["Arn"] == f"arn:aws:sts::{A}:assumed-role/reader/trailsight"
+
+
+class Busy(BaseHTTPRequestHandler):
+    """An S3 that is too busy for the first two requests."""
+
+    refused: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        body = b'<?xml version="1.0"?><ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>'
+        status = 503 if len(self.refused) < 2 else 200
+        if status == 503:
+            self.refused.append(self.path)
+            body = b"<Error><Code>SlowDown</Code><Message>x</Message></Error>"
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_busy_s3_is_asked_again(s3):
+    """S3's SlowDown is no failure: the request is repeated."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Busy) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            options = S3Options(region="us-east-1", endpoint_url=f"http://127.0.0.1:{server.server_port}")
+            assert find(["s3://some-logs"], s3=options).files == []
+        finally:
+            server.shutdown()
+    assert len(Busy.refused) == 2

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from runtime.athena.named import QueryError
-from runtime.events.columns import COLUMNS, PARTITION
+from runtime.events.columns import COLUMNS, PARTITION, PROMOTE
 from runtime.local.dialect import Refused
 from runtime.local.ingest import ingest
 from runtime.local.lake import Lake, LakeError
@@ -149,3 +149,15 @@ def test_a_time_with_zone_comes_back_in_utc(lake):
     table = run(lake, "SELECT from_iso8601_timestamp('2024-05-06T07:00:00+02:00') AS t", {}, TODAY)
     assert table.schema.field("t").type == pa.timestamp("us", tz="UTC")
     assert table.to_pylist()[0]["t"].isoformat() == "2024-05-06T05:00:00+00:00"
+
+
+def test_a_path_promoted_for_one_lake_is_a_column_there(tmp_path):
+    """What `--promote` named can be asked for by its column, in that lake; null in rows from before."""
+    write(path_of(tmp_path / "logs", "2024-05-06", "a"), event("e1", requestParameters={"colour": "red"}))
+    ingest([str(tmp_path / "logs")], Lake(tmp_path / "lake"), workers=1)
+    write(path_of(tmp_path / "logs", "2024-05-06", "b"), event("e2", requestParameters={"colour": "blue"}))
+    promote = (*PROMOTE, "requestParameters.colour")
+    ingest([str(tmp_path / "logs")], Lake(tmp_path / "lake"), workers=1, promote=promote)
+    sql = "SELECT eventid, requestparameters_colour FROM parquettrails ORDER BY 1"
+    found = run(tmp_path / "lake", sql, {}, date(2024, 5, 7)).to_pylist()
+    assert [tuple(row.values()) for row in found] == [("e1", None), ("e2", "blue")]

@@ -67,14 +67,15 @@ def _literal(this: exp.Expr, kind: exp.DataType) -> exp.Cast:
     return made
 
 
-def to_duckdb(sql: str) -> str:
+def to_duckdb(sql: str, promoted: tuple[str, ...] = ()) -> str:
     """One query in Athena's dialect as one of DuckDB, over the tables `parquettrails`, `cloudtrail_logs` and `ledger`.
 
+    `promoted` are columns of the lake's own that the table has beside the event row's.
     The connection must have what `engine.prepare` adds, and UTC as its time zone. Raises Refused, one sentence with
     the cure, for what Athena refuses and for what would be answered otherwise here.
     """
     try:
-        made, columns = Statements(_tables()).query(parse(sql), Scope({}))
+        made, columns = Statements(_tables(promoted)).query(parse(sql), Scope({}))
     except RecursionError:
         raise Refused("the query is nested too deep; put parts of it into WITH") from None
     if len(made) > _LONGEST_MADE:
@@ -155,13 +156,14 @@ def _check_tokens(tokens: list[Token]) -> None:
 
 
 @cache
-def _tables() -> dict[str, Columns]:
+def _tables(promoted: tuple[str, ...]) -> dict[str, Columns]:
     """Columns of what can be read; the view's come from its own statement in Athena's dialect."""
     document = replace(VARCHAR, document=True)
     events: Columns = [
         (c.name, TIMESTAMP if c.type == "timestamp" else document if c.kind is Kind.JSON else VARCHAR)
         for c in (*COLUMNS, PARTITION)
     ]
+    events += [(name, VARCHAR) for name in promoted]
     kinds = {"varchar": VARCHAR, "bigint": BIGINT}
     tables = {view.TABLE: events, LEDGER: [(name, kinds[kind]) for name, kind in LEDGER_COLUMNS.items()]}
     select = sqlglot.parse_one(view.athena(), read=_Athena).expression

@@ -1,0 +1,385 @@
+"""What goes wrong outside the log files costs nothing but time: reads that fail, Ctrl-C, workers that die, old ledgers."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import IncompleteReadError, ReadTimeoutError, ResponseStreamingError
+
+from runtime.events.columns import PROMOTE
+from runtime.local import ingest as engine
+from runtime.local import inputs, lake, pool, stage
+from runtime.local.ingest import Progress, ingest
+from runtime.local.lake import Interrupted, Lake, LakeError
+from runtime.local.pool import Pool, WorkerError
+from runtime.local.query import open_lake
+from tests.conftest import REPO
+from tests.local.logs import encode, event, path_of, quarantine, rows, write
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    return tmp_path / "logs"
+
+
+@pytest.fixture
+def a_lake(tmp_path: Path) -> Lake:
+    return Lake(tmp_path / "lake")
+
+
+def take(logs: Path, lake: Lake, **options):
+    return ingest([str(logs)], lake, **{"workers": 1, **options})
+
+
+class Body:
+    """The body of an S3 object whose connection breaks off."""
+
+    def __init__(self, error: Exception, *chunks: bytes) -> None:
+        self._chunks, self._error = [*chunks], error
+
+    def read(self, _size: int) -> bytes:
+        if not self._chunks:
+            raise self._error
+        return self._chunks.pop(0)
+
+    def close(self) -> None:
+        pass
+
+
+BREAKS = [
+    IncompleteReadError(actual_bytes=1, expected_bytes=2),
+    ReadTimeoutError(endpoint_url="https://s3"),
+    ResponseStreamingError(error="x"),
+]
+
+
+@pytest.mark.parametrize("error", BREAKS, ids=lambda e: type(e).__name__)
+def test_a_connection_that_breaks_off_stops_no_other_file(logs, a_lake, monkeypatch, error):
+    """The file is not taken and not counted as known; the others are; the next run takes it, once."""
+    path = write(path_of(logs, "2024-05-06", "a"), event("e1"), {"bad": 1})
+    write(path_of(logs, "2024-05-06", "b"), event("e2"))
+    first = b'{"Records":[{"bad":1},' + b",".join(encode(event(f"x{n}")) for n in range(300))
+    whole = stage.open_bytes
+
+    def breaking(file, s3):
+        readable = inputs._Readable(Body(error, first), file.uri)
+        return io.BufferedReader(readable) if file.uri == str(path) else whole(file, s3)
+
+    monkeypatch.setattr(stage, "open_bytes", breaking)
+    summary = take(logs, a_lake)
+    assert (summary.files, summary.rows, summary.unread, summary.files_quarantined) == (2, 1, 1, 0)
+    assert summary.clean is False
+    assert [p.split(": S3 said")[0] for p in summary.problems] == [f"{path}: not read, the next run tries again"]
+    assert rows(a_lake.root) == [("2024-05-06", "e2")]
+    assert quarantine(a_lake.root) == []
+    monkeypatch.setattr(stage, "open_bytes", whole)
+    summary = take(logs, a_lake)
+    assert (summary.files, summary.known, summary.rows, summary.quarantined) == (1, 1, 1, 1)
+    assert rows(a_lake.root) == [("2024-05-06", "e1"), ("2024-05-06", "e2")]
+    assert len(quarantine(a_lake.root)) == 1
+    assert take(logs, a_lake).known == 2
+    with open_lake(a_lake.root) as connection:  # that it was not read is no news any more
+        found = connection.sql("SELECT key, records, reason FROM ledger ORDER BY key").fetchall()
+    assert [(key.rsplit("_", 1)[-1][0], records, reason) for key, records, reason in found] == [
+        ("a", 2, None),
+        ("b", 1, None),
+    ]
+
+
+def test_a_file_that_may_not_be_read_is_read_once_it_may(logs, a_lake, monkeypatch):
+    """Its line says why, without naming the file twice, and the ledger shows it as long as that is so."""
+    path = write(path_of(logs, "2024-05-06", "a"), event("e1"))
+    whole = stage.open_bytes
+
+    def denied(file, s3):
+        raise PermissionError(13, "Permission denied", file.uri)
+
+    monkeypatch.setattr(stage, "open_bytes", denied)
+    for _ in range(2):
+        summary = take(logs, a_lake)
+        assert summary.problems == [f"{path}: not read, the next run tries again: Permission denied"]
+    with open_lake(a_lake.root) as connection:
+        assert connection.sql("SELECT records, reason FROM ledger").fetchall() == [(0, "Permission denied")]
+    monkeypatch.setattr(stage, "open_bytes", whole)
+    assert take(logs, a_lake).rows == 1
+
+
+def test_an_error_of_s3_names_the_object_once(logs, a_lake, monkeypatch):
+    """The line of an object that S3 refuses has its URI at the head only."""
+    path = write(path_of(logs, "2024-05-06", "a"), event("e1"))
+
+    def refused(file, s3):
+        raise inputs.InputError(f"{file.uri}: access denied")
+
+    monkeypatch.setattr(stage, "open_bytes", refused)
+    assert take(logs, a_lake).problems == [f"{path}: not read, the next run tries again: access denied"]
+
+
+def test_a_fault_of_ours_costs_one_file_or_record(logs, a_lake, monkeypatch):
+    """Whatever is raised while a file is cut or a record made a row is its reason in quarantine, with its bytes."""
+    bad = write(path_of(logs, "2024-05-06", "a"), event("e1"))
+    good = write(path_of(logs, "2024-05-06", "b"), event("e2"), event("odd"), event("e3"))
+    cut, made = stage.records, stage.RowMaker.row
+
+    def faulty(stream):
+        for record in cut(stream):
+            if b'"e1"' in record:
+                raise ZeroDivisionError("x")
+            yield record
+
+    def making(self, record, key):
+        if b'"odd"' in record:
+            raise KeyError("y")
+        return made(self, record, key)
+
+    monkeypatch.setattr(stage, "records", faulty)
+    monkeypatch.setattr(stage.RowMaker, "row", making)
+    summary = take(logs, a_lake)
+    assert sorted(summary.problems) == [
+        f"{bad}: quarantined: internal: ZeroDivisionError: x; please report it",
+        f"{good}: record 2: internal: KeyError: 'y'; please report it",
+    ]
+    assert rows(a_lake.root) == [("2024-05-06", "e2"), ("2024-05-06", "e3")]
+    assert [line.get("record") for line in quarantine(a_lake.root)] in (
+        [None, encode(event("odd")).decode()],
+        [encode(event("odd")).decode(), None],
+    )
+
+
+def test_what_cannot_be_written_is_no_fault_of_a_file(logs, a_lake, monkeypatch):
+    """A full disk ends the run; it quarantines nothing."""
+    write(path_of(logs, "2024-05-06", "a"), event("e1"))
+
+    def full(path, table):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(stage.staged, "write", full)
+    with pytest.raises(OSError, match="No space left"):
+        take(logs, a_lake)
+    assert list(a_lake.entries()) == []
+
+
+HOSTILE = [
+    b'{"eventTime":"2024-W01-1T07:08:09Z","eventID":"x"}',
+    b'{"eventTime":"0000-01-01T00:00:00Z","eventID":"x"}',
+    b'{"eventTime":"9999-12-31T23:59:59-01:00","eventID":"x"}',
+    b'{"eventTime":"2024-05-06T07:08:09Z","eventID":"x","userAgent":"\\ud800"}',
+]
+
+
+@pytest.mark.parametrize("record", HOSTILE)
+def test_no_record_stops_a_run(logs, a_lake, record):
+    """A record made to break the reader is a row or quarantined; the others are rows."""
+    write(path_of(logs, "2024-05-06", "a"), event("e1"), record, event("e2"))
+    summary = take(logs, a_lake)
+    assert (summary.records, summary.rows + summary.quarantined) == (3, 3)
+    assert {("2024-05-06", "e1"), ("2024-05-06", "e2")} <= set(rows(a_lake.root))
+
+
+def test_quarantined_copies_of_one_name_do_not_meet(logs, a_lake):
+    """Two bad files of the same name, from two folders, are both kept."""
+    for folder in ("a", "b"):
+        (logs / folder).mkdir(parents=True)
+        (logs / folder / "x.json").write_bytes(f"junk {folder}".encode())
+    take(logs, a_lake)
+    kept = {p.read_bytes() for p in (a_lake.root / "quarantine").glob("*/files/*")}
+    assert kept == {b"junk a", b"junk b"}
+
+
+def test_another_list_of_promoted_paths_makes_no_other_event(logs, a_lake):
+    """The same event is a duplicate, whatever was promoted when it was first taken."""
+    same = event("e1", requestParameters={"bucketName": "b", "mine": 1})
+    write(path_of(logs, "2024-05-06", "a"), same)
+    take(logs, a_lake, promote=())
+    write(path_of(logs, "2024-05-06", "b"), same)
+    assert take(logs, a_lake).duplicates == 1
+    write(path_of(logs, "2024-05-06", "c"), same)
+    assert take(logs, a_lake, promote=(*PROMOTE, "requestParameters.mine")).duplicates == 1
+
+
+def test_account_and_id_do_not_run_into_each_other(logs, a_lake):
+    """Account a/b with id c, and account a with id b/c, are two events, inside a run and against the lake."""
+    both = event("b/c", account="a"), event("c", account="a/b")
+    write(path_of(logs, "2024-05-06", "a"), *both)
+    assert take(logs, a_lake).rows == 2
+    write(path_of(logs, "2024-05-06", "b"), both[0])
+    write(path_of(logs, "2024-05-06", "c"), both[1])
+    assert take(logs, a_lake).duplicates == 2
+
+
+@pytest.mark.parametrize("place", ["lake", "."])
+def test_the_lake_is_no_input(logs, place):
+    """A lake below the input, or the input itself, is passed over: no later run takes what an earlier one wrote."""
+    write(path_of(logs, "2024-05-06", "a"), event("e1"), {"bad": 1})
+    (logs / "bad.json").write_bytes(b"junk")
+    first, second = take(logs, Lake(logs / place)), take(logs, Lake(logs / place))
+    assert (first.files, second.files, second.known) == (2, 0, 2)
+    assert second.skipped == {"no log": 1}  # its lock, in its root
+
+
+@pytest.mark.parametrize("line", ['{"uri": "x"', "[1]", '{"uri":"x","other":1}', ""])
+def test_a_damaged_ledger_names_file_and_line(logs, a_lake, line):
+    """A ledger line cut short by a full disk or an editor is one sentence with the cure."""
+    write(path_of(logs, "2024-05-06", "a"), event("e1"))
+    take(logs, a_lake)
+    [path] = (a_lake.root / "ledger").glob("*.jsonl")
+    path.write_text(path.read_text() + line + "\n")
+    with pytest.raises(LakeError, match=rf"{path}: line 2 is damaged; restore the file, or remove it"):
+        take(logs, a_lake)
+
+
+def test_counts_that_do_not_balance_end_the_run(logs, a_lake, monkeypatch):
+    """A row that gets lost on the way is a fault that is said, and nothing reaches the lake."""
+    write(path_of(logs, "2024-05-06", "a"), event("e1"), event("e2"))
+
+    def losing(*arguments):
+        merged = merging(*arguments)
+        merged.rows.subtract([0])
+        return merged
+
+    merging = engine.merge
+    monkeypatch.setattr(engine, "merge", losing)
+    with pytest.raises(AssertionError, match="the counts do not balance"):
+        take(logs, a_lake)
+    assert rows(a_lake.root) == []
+
+
+def test_what_is_committed_is_on_the_disk_first(logs, a_lake, monkeypatch):
+    """Every file of a run, then its manifest, is synced before the rename that makes the run count."""
+    write(path_of(logs, "2024-05-06", "a"), event("e1"), {"bad": 1})
+    seen = []
+    fsync, rename = os.fsync, Path.rename
+    monkeypatch.setattr(
+        os, "fsync", lambda handle: (seen.append(str(Path(f"/proc/self/fd/{handle}").readlink())), fsync(handle))
+    )
+    monkeypatch.setattr(Path, "rename", lambda self, target: (seen.append("renamed"), rename(self, target))[1])
+    take(logs, a_lake)
+    before = seen[: seen.index("renamed")]
+    assert [Path(p).suffix for p in before] == [".jsonl", ".parquet", ".jsonl", ".draft"]
+    assert len(seen[seen.index("renamed") + 1 :]) == 4  # the run's folder, and the folder of each file moved
+
+
+@pytest.mark.parametrize("moved", [None, 0, 1])
+def test_ctrl_c_says_what_is_left_of_the_run(logs, a_lake, monkeypatch, moved):
+    """Before the commit nothing has happened; after it the run counts, and the next one finishes it."""
+    write(path_of(logs, "2024-05-06", "a"), event("e1"))
+    count = iter(range(9))
+
+    def interrupt(*arguments):
+        if moved is None or next(count) == moved:
+            raise KeyboardInterrupt
+        return replace(*arguments)
+
+    replace = Path.replace
+    if moved is None:
+        monkeypatch.setattr(engine, "merge", interrupt)
+        sentence = "interrupted; the lake is as it was before this run"
+    else:
+        monkeypatch.setattr(lake.Path, "replace", interrupt)
+        sentence = "interrupted once the run was in the lake; the next run puts its files in place"
+    with pytest.raises(Interrupted, match=f"^{sentence}$"):
+        take(logs, a_lake)
+    monkeypatch.undo()
+    assert take(logs, a_lake).files == (1 if moved is None else 0)
+    assert rows(a_lake.root) == [("2024-05-06", "e1")]
+
+
+@pytest.mark.parametrize("sleepers", [1, 2])
+def test_ctrl_c_ends_the_workers_without_a_word_of_theirs(tmp_path, sleepers):
+    """The terminal sends Ctrl-C to all processes: one sentence comes back, at once, with 130."""
+    script = tmp_path / "run.py"
+    script.write_text(
+        "import sys, time\n"
+        "from cli import main\n"
+        "from runtime.local.pool import Pool\n"
+        "def task(n):\n"
+        "    print('begun', flush=True)\n"
+        "    time.sleep(60)\n"
+        "def run():\n"
+        "    with Pool(2, lambda *_: None) as pool:\n"
+        f"        list(pool.run(task, [(n,) for n in range({sleepers})]))\n"
+        "if __name__ == '__main__':\n"
+        "    main.app = run\n"
+        "    main.main()\n"
+    )
+    run = subprocess.Popen(
+        [sys.executable, str(script)],
+        env={**os.environ, "PYTHONPATH": str(REPO)},
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for _ in range(sleepers):
+        assert run.stdout.readline() == "begun\n"
+    os.killpg(run.pid, signal.SIGINT)
+    assert run.communicate(timeout=20) == ("", "trailsight: interrupted\n")
+    assert run.returncode == 130
+
+
+def die(_n: int) -> None:
+    """Be killed, as a process is that needs more memory than there is."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_worker_that_is_killed_is_one_sentence():
+    """The kernel kills what needs too much memory; the run says so and what to try."""
+    with pytest.raises(WorkerError, match="a worker process was killed; .* try fewer --workers"), _pool(2) as two:
+        list(two.run(die, [(1,), (2,)]))
+
+
+def _pool(workers: int) -> Pool:
+    return Pool(workers, lambda *_: None)
+
+
+def counted(n: int) -> int:
+    """A task that says how far it is."""
+    pool.done(files=1, records=n, read_bytes=10 * n)
+    return n
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_how_far_tasks_are_is_told(workers, monkeypatch):
+    """Files, records and bytes are told while tasks run, in this process or in others."""
+    monkeypatch.setattr(pool, "INTERVAL", 0)
+    seen = []
+    with Pool(workers, lambda *counts: seen.append(counts)) as some:
+        assert sorted(some.run(counted, [(n,) for n in range(4)])) == [0, 1, 2, 3]
+    assert seen[-1] == (4, 6, 60)
+    assert seen == sorted(seen)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_progress_moves_inside_a_file_and_while_merging(logs, a_lake, monkeypatch, workers):
+    """One large file, or one worker, has progress too: records and bytes as they are read, then days."""
+    monkeypatch.setattr(pool, "INTERVAL", 0)
+    names = ["a"] if workers == 1 else ["a", "b"]
+    paths = [
+        write(
+            path_of(logs, "2024-05-06", n), *(event(f"{n}{e}", f"2024-05-0{e % 3 + 1}T00:00:00Z") for e in range(600))
+        )
+        for n in names
+    ]
+    seen: list[Progress] = []
+    take(logs, a_lake, workers=workers, progress=seen.append)
+    size, files = sum(p.stat().st_size for p in paths), len(paths)
+    assert seen[0] == Progress(0, files, 0, 0, size)
+    reading, merging = [p for p in seen if not p.days], [p for p in seen if p.days]
+    assert [(p.days_done, p.days) for p in merging if p.days_done][-1] == (3, 3)
+    assert merging[0] == Progress(files, files, 600 * files, size, size, 0, 3)
+    if workers == 1:
+        assert any(0 < p.records < 600 and p.files_done == 0 and p.bytes_done for p in reading)
+    assert [p.records for p in reading] == sorted(p.records for p in reading)
+
+
+def test_tasks_run_here_one_after_another():
+    """With one worker a task begins when the result of the one before it has been used."""
+    begun = []
+    with _pool(1) as here:
+        results = here.run(begun.append, [(n,) for n in range(3)])
+        next(results)
+        assert begun == [0]
