@@ -31,17 +31,19 @@ def shown() -> Iterator[Callable[[Progress], None]]:
 
         def update(state: Progress) -> None:
             nonlocal reading, merging
+            begins = reading is None or (bool(state.days) and merging is None)
             speed = state.records / max(time.monotonic() - began, 0.001)
             if reading is None:
                 reading = bar.add_task("", total=state.bytes, speed=0.0)
             if not state.days:
                 files = f"files {state.files_done:,}/{state.files:,}"
                 # Bytes, not files, measure what is left: files differ in size, and one may be all there is.
-                bar.update(reading, description=files, completed=state.bytes_done, speed=speed)
+                bar.update(reading, description=files, completed=state.bytes_done, speed=speed, refresh=begins)
                 return
             if merging is None:
                 bar.update(reading, visible=False)
                 merging = bar.add_task("", total=state.days, speed=speed)
-            bar.update(merging, description=f"days {state.days_done:,}/{state.days:,}", completed=state.days_done)
+            days = f"days {state.days_done:,}/{state.days:,}"
+            bar.update(merging, description=days, completed=state.days_done, refresh=begins)
 
         yield update

@@ -14,7 +14,7 @@ import pyarrow as pa
 from runtime.athena import view
 from runtime.athena.named import QueryError, load, substitute
 from runtime.events.columns import COLUMNS, PARTITION
-from runtime.local.dialect import to_duckdb
+from runtime.local.dialect import parse, to_duckdb
 from runtime.local.dialect.engine import FAILS, PARTIAL, prepare
 from runtime.local.dialect.types import quoted, text
 from runtime.local.lake import LEDGER, LEDGER_COLUMNS, LakeError
@@ -116,6 +116,7 @@ def run(lake: Path, name_or_sql: str, values: Mapping[str, str], today: date) ->
     Refused for a query that cannot be asked, LakeError for a lake that is not there.
     """
     asked = statement(name_or_sql, values, today)
+    parse(asked)  # what no lake could answer is said first
     with open_lake(lake) as connection:
         made = to_duckdb(asked, _own_columns(connection))
         try:

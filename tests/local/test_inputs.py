@@ -318,7 +318,7 @@ def test_a_role_is_assumed_without_a_region(s3, monkeypatch):
     assert len(find(["s3://trail-logs/org"], s3=options).files) == 16
     import boto3
 
-    found = inputs._client(options)._request_signer._credentials.get_frozen_credentials()
+    found = inputs.client("s3", options)._request_signer._credentials.get_frozen_credentials()
     who = boto3.client(
         "sts",
         region_name="us-east-1",
