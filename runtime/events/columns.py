@@ -87,6 +87,8 @@ FIXED: tuple[Column, ...] = (
     _scalar("userIdentity.credentialId", "Credential id of a bearer-token caller."),
     _scalar("userIdentity.onBehalfOf.userId", "IAM Identity Center user the call was made for."),
     _scalar("userIdentity.onBehalfOf.identityStoreArn", "Identity store of that user."),
+    _scalar("userIdentity.userId", "IAM Identity Center user that made the call."),
+    _scalar("userIdentity.identityStoreArn", "Identity store of the user that made the call."),
     _scalar("userIdentity.inScopeOf.sourceArn", "ARN of the resource the service role acts for."),
     _scalar("userIdentity.inScopeOf.sourceAccount", "Account of that resource."),
     _scalar("userIdentity.inScopeOf.issuerType", "Type of what issued the credentials, such as AWS::Lambda."),

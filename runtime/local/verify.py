@@ -66,7 +66,6 @@ class Report:
 @dataclass(slots=True)
 class _Digest:
     path: Path
-    key: str  # from AWSLogs/ on
     chain: tuple[str, str, str, bool]  # account, Region, trail, whether backfill
     content: dict[str, Any]
     sha256: str
@@ -82,12 +81,20 @@ def verify(folder: Path, public_keys: Path | None = None) -> Report:
     """
     keys = _read_keys(public_keys) if public_keys else {}
     report = Report()
-    logs = {file.key: Path(file.uri) for file in find([str(folder)]).files}
+    listing = find([str(folder)])
+    report.findings += [Finding("unreadable", str(folder), sentence) for sentence in listing.unreadable]
+    # By name, which is one of a kind in CloudTrail: folders are copied in part, flattened and renamed.
+    logs: dict[str, list[Path]] = {}
+    for file in listing.files:
+        logs.setdefault(_name(file.uri), []).append(Path(file.uri))
     listed: set[str] = set()
     chains: dict[tuple[str, str, str, bool], list[_Digest]] = {}
+    seen: set[tuple[str, str]] = set()
     for path in sorted(folder.rglob("*_CloudTrail-Digest_*")):
         digest = _read_digest(path, report)
-        if digest is not None:
+        if digest is not None and (_name(path.name), digest.sha256) not in seen:
+            seen.add((_name(path.name), digest.sha256))
+            report.digests += 1
             chains.setdefault(digest.chain, []).append(digest)
             listed.update(_check_logs(digest, logs, report))
     if not chains and not report.findings:
@@ -95,12 +102,14 @@ def verify(folder: Path, public_keys: Path | None = None) -> Report:
     for chain in chains.values():
         chain.sort(key=lambda digest: digest.end)
         _check_chain(chain, keys, report)
-    _check_unlisted(logs.keys() - listed, chains, report)
+    unlisted = sorted(path for name in logs.keys() - listed for path in logs[name])
+    _check_unlisted(unlisted, chains, report)
     return report
 
 
-def _from_awslogs(key: str) -> str:
-    return key[key.rindex("AWSLogs/") :] if "AWSLogs/" in key else key
+def _name(key: str) -> str:
+    """A file's own name, the same whether it is unpacked or not: hashes are of the unpacked content."""
+    return key.rsplit("/", 1)[-1].removesuffix(".gz")
 
 
 def _read_digest(path: Path, report: Report) -> _Digest | None:
@@ -113,7 +122,6 @@ def _read_digest(path: Path, report: Report) -> _Digest | None:
         account, region, trail, _, backfill, _ = named.groups()
         digest = _Digest(
             path,
-            _from_awslogs(str(path)),
             (account, region, trail, backfill is not None),
             content,
             hashlib.sha256(raw).hexdigest(),
@@ -125,7 +133,6 @@ def _read_digest(path: Path, report: Report) -> _Digest | None:
         reason = f"it has no {error}" if isinstance(error, KeyError) else str(error)
         report.findings.append(Finding("unreadable", str(path), f"this digest cannot be read: {reason}"))
         return None
-    report.digests += 1
     return digest
 
 
@@ -153,27 +160,31 @@ def _unpacked(path: Path) -> Iterator[bytes]:
             raise
 
 
-def _check_logs(digest: _Digest, logs: Mapping[str, Path], report: Report) -> Iterator[str]:
-    """Compare each listed log file's hash; gives the keys listed."""
+def _check_logs(digest: _Digest, logs: Mapping[str, list[Path]], report: Report) -> Iterator[str]:
+    """Compare each listed log file's hash; gives the names listed."""
     for log in digest.content["logFiles"]:
-        key = _from_awslogs(log["s3Object"])
-        yield key
-        path = logs.get(key)
-        if path is None:
-            report.findings.append(Finding("missing", key, f"listed by {digest.path.name}, not in this folder"))
-            continue
-        found = hashlib.sha256()
-        try:
-            for chunk in _unpacked(path):
-                found.update(chunk)
-        except (OSError, ValueError) as error:
-            report.findings.append(Finding("unreadable", str(path), f"this log file cannot be read: {error}"))
-            continue
-        if found.hexdigest() == log["hashValue"].lower():
-            report.verified += 1
-        else:
-            said = "its content is not what CloudTrail delivered: the SHA-256 differs from that in"
-            report.findings.append(Finding("hash differs", str(path), f"{said} {digest.path.name}"))
+        name = _name(log["s3Object"])
+        yield name
+        if name not in logs:
+            said = f"listed by {digest.path.name}, not in this folder"
+            report.findings.append(Finding("missing", log["s3Object"], said))
+        for path in logs.get(name, ()):
+            _check_log(path, log["hashValue"], digest, report)
+
+
+def _check_log(path: Path, expected: str, digest: _Digest, report: Report) -> None:
+    found = hashlib.sha256()
+    try:
+        for chunk in _unpacked(path):
+            found.update(chunk)
+    except (OSError, ValueError) as error:
+        report.findings.append(Finding("unreadable", str(path), f"this log file cannot be read: {error}"))
+        return
+    if found.hexdigest() == expected.lower():
+        report.verified += 1
+    else:
+        said = "its content is not what CloudTrail delivered: the SHA-256 differs from that in"
+        report.findings.append(Finding("hash differs", str(path), f"{said} {digest.path.name}"))
 
 
 def _check_chain(chain: list[_Digest], keys: Mapping[str, Any], report: Report) -> None:
@@ -190,7 +201,7 @@ def _check_chain(chain: list[_Digest], keys: Mapping[str, Any], report: Report) 
             report.findings.append(
                 Finding("gap", str(successor.path), f"{between}: digests were deleted, or not copied")
             )
-        if named is None or _from_awslogs(named) != digest.key:
+        if named is None or _name(named) != _name(digest.path.name):
             if successor.start <= digest.end:
                 report.findings.append(
                     Finding(
@@ -232,13 +243,15 @@ def _check_signature(digest: _Digest, signature: Any, keys: Mapping[str, Any], r
         report.findings.append(Finding("signature wrong", str(digest.path), said))
 
 
-def _check_unlisted(keys: set[str], chains: Mapping[tuple[str, str, str, bool], list[_Digest]], report: Report) -> None:
+def _check_unlisted(
+    paths: list[Path], chains: Mapping[tuple[str, str, str, bool], list[_Digest]], report: Report
+) -> None:
     """Find log files of an hour that digests cover and that none of them lists."""
     covered: dict[tuple[str, str], list[tuple[datetime, datetime]]] = {}
     for (account, region, _, _), chain in chains.items():
         covered.setdefault((account, region), []).extend((digest.start, digest.end) for digest in chain)
-    for key in sorted(keys):
-        named = _LOG.match(key.rsplit("/", 1)[-1])
+    for path in paths:
+        named = _LOG.match(path.name)
         if named is None:
             continue
         account, region, stamp = named.groups()
@@ -246,7 +259,7 @@ def _check_unlisted(keys: set[str], chains: Mapping[tuple[str, str, str, bool], 
         spans = covered.get((account, region), [])
         if all(any(start <= at < end for start, end in spans) for at in (first, first + DELIVERY)):
             said = "no digest of its hour lists it: CloudTrail did not deliver it, or not in this form"
-            report.findings.append(Finding("unlisted", key, said))
+            report.findings.append(Finding("unlisted", str(path), said))
 
 
 def _read_keys(path: Path) -> dict[str, Any]:

@@ -109,6 +109,41 @@ def test_an_untouched_folder_verifies(folder, public_key):
     assert (without.ok, without.signed, without.unsigned) == (True, 0, 3)
 
 
+@pytest.mark.parametrize("part", ["relative", "account", "flat", "unpacked", "renamed", "twice"])
+def test_what_is_untouched_is_not_accused_wherever_it_lies(folder, tmp_path, monkeypatch, part):
+    """Hashes and chain hold for a folder named in any way, copied in part, flattened, unpacked or kept twice."""
+    root, copies = tmp_path / "copy", 1
+    if part == "relative":
+        monkeypatch.chdir(folder / "AWSLogs")
+        root = Path()
+    elif part == "account":
+        shutil.copytree(folder / "AWSLogs" / ACCOUNT, root / ACCOUNT)
+    elif part == "renamed":
+        shutil.copytree(folder / "AWSLogs", tmp_path / "AWSLogs" / "copy")
+        root = tmp_path / "AWSLogs" / "copy"
+    elif part == "twice":
+        copies = 2
+        shutil.copytree(folder, root / "a")
+        shutil.copytree(folder / "AWSLogs", root / "b")
+    else:
+        root.mkdir()
+        for path in folder.rglob("*.gz"):
+            content = path.read_bytes()
+            unpacked = part == "unpacked"
+            (root / (path.stem if unpacked else path.name)).write_bytes(
+                gzip.decompress(content) if unpacked else content
+            )
+    report = verify(root)
+    assert (report.findings, report.digests, report.verified) == ([], 3, 3 * copies)
+
+
+def test_a_changed_copy_is_found_beside_the_true_one(folder):
+    """A file of a listed name is checked wherever it lies; a true one elsewhere does not vouch for it."""
+    put(folder / "elsewhere" / name(log(0)), b'{"Records":["forged"]}')
+    report = verify(folder)
+    assert [(f.kind, f.file) for f in report.findings] == [("hash differs", str(folder / "elsewhere" / name(log(0))))]
+
+
 def test_a_changed_log_file_is_found(folder):
     """One byte more in a log file, and its hash differs; recompressed alone, it does not."""
     put(folder / log(0), b'{"Records":[0] }')
