@@ -72,6 +72,7 @@ class BatchMaker:
         self.columns = self._maker.columns
         names = {column.name: at for at, column in enumerate(self.columns)}
         self._eventtime, self._eventid = names["eventtime"], names["eventid"]
+        self._sourcefile = names["sourcefile"]
         fixed = [(column.path, at) for at, column in enumerate(self.columns) if column.kind in (Kind.SCALAR, Kind.JSON)]
         self._json = {at for at, column in enumerate(self.columns) if column.kind is Kind.JSON}
         self._top = self._level("Event", fixed)
@@ -93,7 +94,7 @@ class BatchMaker:
                 taken.append(at)
         result: list[Rows] = []
         if events:
-            made, bad = self._columns(events, [records[at] for at in taken] if odd else records, taken)
+            made, bad = self._columns(events, [records[at] for at in taken] if odd else records, taken, sourcefiles)
             odd += (taken[row] for row in bad)
             if len(made.records):
                 result.append(made)
@@ -109,7 +110,9 @@ class BatchMaker:
                 result.append(self._one_by_one(rows))
         return result, refused
 
-    def _columns(self, events: list[Any], records: Sequence[bytes], numbers: list[int]) -> tuple[Rows, list[int]]:
+    def _columns(
+        self, events: list[Any], records: Sequence[bytes], numbers: list[int], sourcefiles: Sequence[str]
+    ) -> tuple[Rows, list[int]]:
         """Rows of decoded records, and which of them are to be made one by one."""
         found = _Found()
         self._fill(self._top, events, found)
@@ -145,6 +148,7 @@ class BatchMaker:
                 at: [value for row, value in enumerate(values) if row not in bad] for at, values in found.json.items()
             }
         arrays = {at: array for at, array in found.arrays.items() if array.null_count < len(array)}
+        arrays[self._sourcefile] = pa.array([sourcefiles[at] for at in rows.to_pylist()], _STRING)
         arrays[self._eventtime] = arrays[self._eventtime].cast(_INSTANT).cast(TIMESTAMP)
         for at, promoted in self._promoted:
             if at in arrays:

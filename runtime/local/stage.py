@@ -1,17 +1,16 @@
 """First half of a run, in each worker: log files to rows per day, in Arrow files of the run's folder.
 
-Memory stays flat: rows become Arrow batches every few thousand, and files on disk every few batches.
+Memory stays flat: records become Arrow batches every megabyte or so, and files on disk every few batches.
 """
 
 import base64
 import gc
 import io
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,18 +18,18 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from runtime.events.columns import Column, Kind
+from runtime.events.columns import Column
 from runtime.events.formats import BadFile, Broken, records
-from runtime.events.row import RowMaker, Unusable
 from runtime.local import staged
 from runtime.local.inputs import InputError, LogFile, S3Options, open_bytes
 from runtime.local.pool import done
-from runtime.local.staged import ORIGIN
+from runtime.local.rows import TIMESTAMP, BatchMaker, Rows
 
-TRANSPOSED_ROWS = 128
-BATCH_ROWS = 2_048
+# Bounds in rows are what is quickest; those in bytes of the records keep memory flat when records are large.
+BATCH_ROWS = 1_024
+BATCH_BYTES = 4 << 20
 RUN_ROWS = 16_384
-TIMESTAMP = pa.timestamp("us")
+RUN_BYTES = 24 << 20
 
 
 @dataclass(slots=True)
@@ -79,55 +78,30 @@ def stage(
 class _Worker:
     def __init__(self, run: Path, task: str, promote: tuple[str, ...]) -> None:
         self._run, self._task = run, task
-        self._maker = RowMaker(promote)
-        lake = lake_schema(self._maker.columns)
-        self._schema = pa.schema([*lake, *ORIGIN, pa.field("eventdate", pa.string())])
-        self._eventtime = lake.get_field_index("eventtime")
-        dense = len([column for column in self._maker.columns if column.kind is not Kind.PROMOTED])
-        self._rows: list[list[str | None]] = []
-        self._columns: list[list[str | None]] = [[] for _ in range(dense)]
-        self._promoted: dict[int, list[tuple[int, str]]] = {at: [] for at in range(dense, len(lake))}
-        self._origins: list[tuple[int, int, str]] = []
-        self._batches: list[pa.RecordBatch] = []
-        self._runs = 0
+        self._maker = BatchMaker(promote)
+        # What was read and is not yet rows: what it is, its file's state and its file, its place in the file.
+        self._pending: list[tuple[bytes | Broken, Staged, LogFile, int]] = []
+        self._pending_bytes = 0
+        self._tables: list[pa.Table] = []
+        self._rows = self._bytes = self._runs = 0
         quarantine = run / "out" / "quarantine" / run.name
         self._bad_files = quarantine / "files"
         self._bad_records = quarantine / f"{task}.jsonl"
 
     def take(self, number: int, file: LogFile, s3: S3Options) -> Staged:
         state = Staged(number)
-        row, rows, sparse, origins = self._maker.row, self._rows, self._promoted, self._origins
-        key = file.key
-        set_aside = self._bad_records.stat().st_size if self._bad_records.exists() else 0
         try:
             for record in _records(file, s3):
-                position = state.records
+                self._pending.append((record, state, file, state.records))
+                self._pending_bytes += len(record.raw if isinstance(record, Broken) else record)
                 state.records += 1
-                if isinstance(record, Broken):
-                    self._bad_record(state, file, position, record.reason, record.raw)
-                    continue
-                try:
-                    eventdate, dense, promoted = row(record, key)
-                except Unusable as unusable:
-                    self._bad_record(state, file, position, str(unusable), record)
-                    continue
-                except Exception as error:  # noqa: BLE001 - a fault of ours costs one record, with its reason
-                    self._bad_record(state, file, position, _internal(error), record)
-                    continue
-                rows.append(dense)
-                for column, value in promoted:
-                    sparse[column].append((len(origins), value))
-                origins.append((number, position, eventdate))
-                if len(rows) >= TRANSPOSED_ROWS:
-                    done(records=len(rows))
-                    self._to_columns()
-                    if len(origins) >= BATCH_ROWS:
-                        self._to_batch()
+                if self._pending_bytes >= BATCH_BYTES or len(self._pending) >= BATCH_ROWS:
+                    self._to_batch()
         except BadFile as bad:
-            self._forget(set_aside)
+            self._forget(state, file)
             return self._bad_file(number, file, str(bad), s3)
         except _Unread as unread:
-            self._forget(set_aside)
+            self._forget(state, file)
             return Staged(number, reason=str(unread), unread=True)
         if state.records == 0:
             return self._bad_file(number, file, "no records in it", s3)
@@ -137,50 +111,57 @@ class _Worker:
         self._to_batch()
         self._to_run()
 
-    def _to_columns(self) -> None:
-        """Append the rows to the columns' lists; few at a time, while they are still in the processor's cache."""
-        if self._rows:
-            for column, values in zip(self._columns, zip(*self._rows, strict=True), strict=True):
-                column.extend(values)
-            self._rows.clear()
-
     def _to_batch(self) -> None:
-        self._to_columns()
-        if not self._origins:
+        """Make rows of what is pending, and quarantine what cannot be one."""
+        items, self._pending = self._pending, []
+        if not items:
             return
-        size = len(self._origins)
-        arrays: list[pa.Array] = []
-        for at, values in enumerate(self._columns):
-            if at == self._eventtime:
-                instants = pa.array(values, pa.string()).cast(pa.timestamp("us", tz="UTC"))
-                arrays.append(instants.cast(TIMESTAMP))
-            else:
-                arrays.append(pa.array(values, pa.string()))
-            values.clear()
-        for found in self._promoted.values():
-            if found:
-                values = [None] * size
-                for row, value in found:
-                    values[row] = value
-                arrays.append(pa.array(values, pa.string()))
-                found.clear()
-            else:
-                arrays.append(pa.nulls(size, pa.string()))
-        for origin, kind in zip(zip(*self._origins, strict=True), (pa.int32(), pa.int32(), pa.string()), strict=True):
-            arrays.append(pa.array(origin, kind))
-        self._origins.clear()
-        self._batches.append(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
-        if len(self._batches) * BATCH_ROWS >= RUN_ROWS:
+        whole = [at for at, item in enumerate(items) if not isinstance(item[0], Broken)]
+        found: list[Any] = [items[at][0] for at in whole]
+        made, refused = self._made(found, [items[at][2].key for at in whole])
+        bad = [(whole[at], reason, found[at]) for at, reason in refused]
+        bad += [(at, item[0].reason, item[0].raw) for at, item in enumerate(items) if isinstance(item[0], Broken)]
+        for at, reason, record in sorted(bad):
+            _, state, file, position = items[at]
+            self._bad_record(state, file, position, reason, record)
+        numbers = pa.array([items[at][1].number for at in whole], pa.int32())
+        positions = pa.array([items[at][3] for at in whole], pa.int32())
+        for rows in made:
+            columns = {self._maker.columns[at].name: array for at, array in rows.arrays.items()}
+            columns |= {"_file": numbers.take(rows.records), "_position": positions.take(rows.records)}
+            self._tables.append(pa.table(columns | {"eventdate": rows.eventdate}))
+            self._rows += len(rows.records)
+        done(records=len(items))
+        self._bytes += self._pending_bytes
+        self._pending_bytes = 0
+        if self._rows >= RUN_ROWS or self._bytes >= RUN_BYTES:
             self._to_run()
 
+    def _made(self, records: list[bytes], keys: list[str]) -> tuple[list[Rows], list[tuple[int, str]]]:
+        """Rows of the records, and why others are none; a fault of ours costs one record, with its reason."""
+        try:
+            return self._maker.rows(records, keys)
+        except Exception as error:  # noqa: BLE001 - which of them it was is found one by one
+            if len(records) == 1:
+                return [], [(0, _internal(error))]
+        made: list[Rows] = []
+        refused: list[tuple[int, str]] = []
+        for at, (record, key) in enumerate(zip(records, keys, strict=True)):
+            one, reasons = self._made([record], [key])
+            made += (replace(rows, records=pa.array([at], pa.int32())) for rows in one)
+            refused += ((at, reason) for _, reason in reasons)
+        return made, refused
+
     def _to_run(self) -> None:
-        if not self._batches:
+        """Write the rows made so far, a sorted file for each day."""
+        if not self._tables:
             return
-        table = pa.Table.from_batches(self._batches)
-        self._batches = []
-        days = table["eventdate"].unique().to_pylist()
+        table = pa.concat_tables(self._tables, promote_options="default")
+        self._tables = []
+        self._rows = self._bytes = 0
         table_days = table["eventdate"]
         table = table.drop_columns(["eventdate"])
+        days = table_days.unique().to_pylist()
         for day in days:
             part = table if len(days) == 1 else table.filter(pc.equal(table_days, day))
             staged.write(self._run / "staged" / f"eventdate={day}" / f"{self._task}-{self._runs}.arrow", part)
@@ -205,12 +186,14 @@ class _Worker:
         with self._bad_records.open("a", encoding="utf-8") as out:
             out.write(json.dumps(line) + "\n")
 
-    def _forget(self, size: int) -> None:
-        """Take back the records quarantined since there were `size` bytes of them: the whole file is no good."""
-        if size:
-            os.truncate(self._bad_records, size)
-        else:
-            self._bad_records.unlink(missing_ok=True)
+    def _forget(self, state: Staged, file: LogFile) -> None:
+        """Take back what is pending and quarantined of a file: as a whole it is no good."""
+        self._pending = [item for item in self._pending if item[1] is not state]
+        if state.quarantined:
+            kept = self._bad_records.with_suffix(".kept")
+            with self._bad_records.open(encoding="utf-8") as lines, kept.open("w", encoding="utf-8") as out:
+                out.writelines(line for line in lines if json.loads(line)["source"] != file.uri)
+            kept.replace(self._bad_records)
 
     def _bad_file(self, number: int, file: LogFile, reason: str, s3: S3Options) -> Staged:
         self._quarantine(file, None, reason, None)

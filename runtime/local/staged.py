@@ -12,19 +12,26 @@ import pyarrow.compute as pc
 from pyarrow import ipc
 
 BATCH_ROWS = 1_024
+BATCH_BYTES = 1 << 20
 SORT = [("recipientaccountid", "ascending"), ("eventtime", "ascending"), ("eventid", "ascending")]
 # Where a staged row came from: the file's number in this run, and the record's in the file.
 ORIGIN = [pa.field("_file", pa.int32()), pa.field("_position", pa.int32())]
+ROW_BYTES = "row_bytes"  # metadata of a staged file: mean size of its rows in memory
 INDEX = [*(name for name, _ in SORT), *(field.name for field in ORIGIN)]
 
 
 def write(path: Path, table: pa.Table) -> None:
     """Sort the rows and write them as one staged file, in batches that are all full but the last."""
+    for name, _ in SORT:
+        if name not in table.column_names:
+            table = table.append_column(name, pa.nulls(table.num_rows, pa.string()))
     table = table.select([n for n in table.column_names if n in INDEX or table[n].null_count < table.num_rows])
     path.parent.mkdir(parents=True, exist_ok=True)
-    options = ipc.IpcWriteOptions(compression="lz4")
-    with ipc.new_file(str(path), table.schema, options=options) as writer:
-        writer.write_table(table.take(pc.sort_indices(table, SORT)), max_chunksize=BATCH_ROWS)
+    row_bytes = table.nbytes // table.num_rows + 1
+    schema = table.schema.with_metadata({ROW_BYTES: str(row_bytes)})
+    with ipc.new_file(str(path), schema, options=ipc.IpcWriteOptions(compression="lz4")) as writer:
+        rows = max(1, min(BATCH_ROWS, BATCH_BYTES // row_bytes))
+        writer.write_table(table.take(pc.sort_indices(table, SORT)), max_chunksize=rows)
 
 
 class StagedDay:

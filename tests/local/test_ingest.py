@@ -117,7 +117,6 @@ def test_a_day_of_many_slots_and_files_is_sorted_and_whole(logs, lake, monkeypat
     monkeypatch.setattr(merge, "FILE_ROWS", 250)
     monkeypatch.setattr(merge, "ROW_GROUP_ROWS", 50)
     monkeypatch.setattr(staged, "BATCH_ROWS", 16)
-    monkeypatch.setattr(stage, "TRANSPOSED_ROWS", 4)
     monkeypatch.setattr(stage, "BATCH_ROWS", 16)
     monkeypatch.setattr(stage, "RUN_ROWS", 64)
     shuffled = random.Random(1)
@@ -181,7 +180,6 @@ def test_bad_input_stops_nothing_and_keeps_its_bytes(logs, lake):
 
 def test_rows_of_a_file_that_turns_out_bad_are_not_taken(logs, lake, monkeypatch):
     """A file that breaks off after thousands of records gives no row: it is quarantined whole."""
-    monkeypatch.setattr(stage, "TRANSPOSED_ROWS", 4)
     monkeypatch.setattr(stage, "BATCH_ROWS", 8)
     monkeypatch.setattr(stage, "RUN_ROWS", 16)
     monkeypatch.setattr("runtime.events.formats.CHUNK", 512)

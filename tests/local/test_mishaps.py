@@ -123,7 +123,7 @@ def test_a_fault_of_ours_costs_one_file_or_record(logs, a_lake, monkeypatch):
     """Whatever is raised while a file is cut or a record made a row is its reason in quarantine, with its bytes."""
     bad = write(path_of(logs, "2024-05-06", "a"), event("e1"))
     good = write(path_of(logs, "2024-05-06", "b"), event("e2"), event("odd"), event("e3"))
-    cut, made = stage.records, stage.RowMaker.row
+    cut, made = stage.records, stage.BatchMaker.rows
 
     def faulty(stream):
         for record in cut(stream):
@@ -131,13 +131,13 @@ def test_a_fault_of_ours_costs_one_file_or_record(logs, a_lake, monkeypatch):
                 raise ZeroDivisionError("x")
             yield record
 
-    def making(self, record, key):
-        if b'"odd"' in record:
+    def making(self, records, keys):
+        if any(b'"odd"' in record for record in records):
             raise KeyError("y")
-        return made(self, record, key)
+        return made(self, records, keys)
 
     monkeypatch.setattr(stage, "records", faulty)
-    monkeypatch.setattr(stage.RowMaker, "row", making)
+    monkeypatch.setattr(stage.BatchMaker, "rows", making)
     summary = take(logs, a_lake)
     assert sorted(summary.problems) == [
         f"{bad}: quarantined: internal: ZeroDivisionError: x; please report it",
@@ -357,6 +357,7 @@ def test_how_far_tasks_are_is_told(workers, monkeypatch):
 def test_progress_moves_inside_a_file_and_while_merging(logs, a_lake, monkeypatch, workers):
     """One large file, or one worker, has progress too: records and bytes as they are read, then days."""
     monkeypatch.setattr(pool, "INTERVAL", 0)
+    monkeypatch.setattr(stage, "BATCH_ROWS", 100)
     names = ["a"] if workers == 1 else ["a", "b"]
     paths = [
         write(
