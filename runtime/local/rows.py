@@ -16,7 +16,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from runtime.events.columns import PROMOTE, Column, Kind
+from runtime.events.columns import PROMOTE, Kind
 from runtime.events.row import Row, RowMaker, Unusable, copy_promoted, type_tree
 
 TIMESTAMP = pa.timestamp("us")
@@ -116,8 +116,8 @@ class BatchMaker:
         found = _Found()
         self._fill(self._top, events, found)
         bad: set[int] = set()
-        # msgspec keeps the last of repeated keys, silently (https://github.com/jcrist/msgspec/issues/648). A key has two
-        # quotes and a string two; what is decoded accounts for so many, each at a place of its own. Where a record
+        # msgspec keeps the last of repeated keys, silently (https://github.com/jcrist/msgspec/issues/648). A key has
+        # two quotes and a string two; what is decoded accounts for so many, each at a place of its own. Where a record
         # has more, a key may have stood there twice. None can have fewer: equal sums mean that all are equal.
         counts = [record.count(b'"') for record in records]
         if sum(counts) != found.total:
