@@ -6,6 +6,7 @@ is equal to a kept one, and set aside as duplicate-differs if not; `sourcefile` 
 """
 
 import json
+from array import array
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,9 +22,10 @@ from runtime.events.columns import COLUMNS, Kind
 from runtime.local.staged import SORT, StagedDay
 
 FILE_ROWS = 1_048_576  # 100 to 200 MB of real events
-SLOT_ROWS = 16_384  # about 22 MB in memory
+SLOT_ROWS = 16_384
+SLOT_BYTES = 48 << 20  # in memory, as texts; of real events a slot has about 30 MB
 ROW_GROUP_ROWS = SLOT_ROWS  # about 16 MB encoded, the size at which hours and accounts prune best
-CONTENT_ROWS = 4_096
+CONTENT_ROWS = 2_048
 KEY = ["recipientaccountid", "eventid"]
 # Promoted columns say nothing of their own: another list of them makes no other event.
 CONTENT = frozenset(c.name for c in COLUMNS if c.kind is not Kind.PROMOTED) - {"sourcefile"}
@@ -57,8 +59,8 @@ def merge(
         index = index.filter(pc.invert(pc.is_in(index["_file"], pa.array(sorted(bad), pa.int32()))))
     result = Merged(eventdate)
     dropped = _duplicates(index, day, lake_files, keys, run, result)
-    if dropped:
-        index = index.filter(pc.invert(pc.is_in(index["_row"], pa.array(sorted(dropped), pa.int64()))))
+    if len(dropped):
+        index = index.filter(pc.invert(pc.is_in(index["_row"], dropped)))
     if index.num_rows == 0:
         return result
     result.rows.update(index["_file"].to_pylist())
@@ -82,37 +84,50 @@ def _duplicates(
     keys: dict[int, str],
     run: Path,
     result: Merged,
-) -> set[int]:
-    """Numbers of the rows that are not written, counted in `result`; those that differ are set aside."""
+) -> pa.Array:
+    """Numbers (int64) of the rows that are not written, counted in `result`; those that differ are set aside."""
     events = _same_event(index)
     counts = events.value_counts()
     repeated = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
     held = _held(lake_files, events)
     suspects = pa.chunked_array([repeated, pa.array(held.keys(), pa.string())])
     if len(suspects) == 0:
-        return set()
+        return pa.array([], pa.int64())
     found = index.append_column("_event", events).filter(pc.is_in(events, suspects))
-    copies = [  # event, log file, position, row
-        (event, f"{keys[number]}\0{number:09d}", position, row)
-        for event, number, position, row in zip(
-            *(found[name].to_pylist() for name in ("_event", "_file", "_position", "_row")), strict=True
-        )
-    ]
-    copies.sort()
-    dropped: set[int] = set()
-    contents = _contents(day, [row for *_, row in copies])
-    for (event, _, _, row), (number, content, values) in zip(copies, contents, strict=True):
-        kept = held.setdefault(event, set())
-        if not kept:
-            kept.add(content)
-            continue
-        dropped.add(row)
-        if content in kept:
-            result.duplicates[number] += 1
-        else:
-            result.differs[number] += 1
-            _set_aside(run, result.eventdate, values)
-    return dropped
+    rank = {number: at for at, number in enumerate(sorted(keys, key=lambda number: (keys[number], number)))}
+    ranks = pa.array([rank[number] for number in found["_file"].to_pylist()], pa.int32())
+    order = ["_event", "_rank", "_position"]
+    found = (
+        found.append_column("_rank", ranks).select(["_row", *order]).sort_by([(name, "ascending") for name in order])
+    )
+    # The copies of one event follow each other: what was kept of the last one is all there is to remember.
+    dropped = array("q")
+    last: str | None = None
+    kept: set[bytes] = set()
+    step = _rows_within(CONTENT_ROWS, day.row_bytes)
+    for start in range(0, found.num_rows, step):
+        copies = found.slice(start, step)
+        contents = _contents(day, copies["_row"].combine_chunks())
+        for event, row, (number, content, values) in zip(
+            copies["_event"].to_pylist(), copies["_row"].to_pylist(), contents, strict=True
+        ):
+            if event != last:
+                last, kept = event, set(held.get(event, ()))
+            if not kept:
+                kept.add(content)
+                continue
+            dropped.append(row)
+            if content in kept:
+                result.duplicates[number] += 1
+            else:
+                result.differs[number] += 1
+                _set_aside(run, result.eventdate, values)
+    return pa.array(dropped, pa.int64())
+
+
+def _rows_within(rows: int, row_bytes: int) -> int:
+    """So many of `rows` as stay within a slot's bytes."""
+    return max(1, min(rows, SLOT_BYTES // row_bytes))
 
 
 def _held(lake_files: list[Path], events: pa.Array) -> dict[str, set[bytes]]:
@@ -132,10 +147,10 @@ def _held(lake_files: list[Path], events: pa.Array) -> dict[str, set[bytes]]:
     return held
 
 
-def _contents(day: StagedDay, rows: list[int]) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
+def _contents(day: StagedDay, rows: pa.Array) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
     """(number of the log file, content, values) of the rows, in the order asked for."""
-    for start in range(0, len(rows), CONTENT_ROWS):
-        for values in day.take(pa.array(rows[start : start + CONTENT_ROWS], pa.int64())).to_pylist():
+    for batch in day.take(rows).to_batches(max_chunksize=64):
+        for values in batch.to_pylist():
             number = values.pop("_file")
             del values["_position"]
             yield number, _content(values), values
@@ -164,15 +179,22 @@ def _set_aside(run: Path, eventdate: str, values: dict[str, Any]) -> None:
 def _write(run: Path, eventdate: str, rows: pa.Array, day: StagedDay, schema: pa.Schema) -> None:
     folder = run / "out" / "parquettrails" / f"eventdate={eventdate}"
     folder.mkdir(parents=True)
+    written = pa.schema([pa.field(f.name, day.types.get(f.name, f.type)) for f in schema])
+    slot_rows = _rows_within(SLOT_ROWS, day.row_bytes)
     for number, start in enumerate(range(0, len(rows), FILE_ROWS)):
         path = folder / f"{run.name}-{number}.parquet"
-        with pq.ParquetWriter(path, schema, compression="zstd", write_page_index=True) as writer:
-            for slot in range(start, min(start + FILE_ROWS, len(rows)), SLOT_ROWS):
-                end = min(slot + SLOT_ROWS, start + FILE_ROWS, len(rows))
-                writer.write_table(_full(day.take(rows.slice(slot, end - slot)), schema), row_group_size=ROW_GROUP_ROWS)
+        # Dictionaries are only how the rows come: the file says string, so no Arrow schema is stored with it.
+        with pq.ParquetWriter(path, written, compression="zstd", write_page_index=True, store_schema=False) as writer:
+            for slot in range(start, min(start + FILE_ROWS, len(rows)), slot_rows):
+                end = min(slot + slot_rows, start + FILE_ROWS, len(rows))
+                writer.write_table(
+                    _full(day.take(rows.slice(slot, end - slot)), written), row_group_size=ROW_GROUP_ROWS
+                )
 
 
 def _full(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """The table with all columns of the schema, in its order; those it lacks are null."""
-    empty = pa.nulls(table.num_rows, pa.string())
-    return pa.table([table[name] if name in table.column_names else empty for name in schema.names], schema=schema)
+    names = set(table.column_names)
+    return pa.table(
+        [table[f.name] if f.name in names else pa.nulls(table.num_rows, f.type) for f in schema], schema=schema
+    )
