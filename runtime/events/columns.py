@@ -281,3 +281,9 @@ def columns(promote: Iterable[str] = PROMOTE) -> tuple[Column, ...]:
 
 
 COLUMNS: tuple[Column, ...] = columns()
+
+CONTENT: frozenset[str] = frozenset(c.name for c in COLUMNS if c.kind is not Kind.PROMOTED) - {"sourcefile"}
+"""Names of the columns that say what an event is: two copies that are equal in them are duplicates.
+
+A promoted column says nothing of its own (another list of them makes no other event), nor does the log file.
+"""

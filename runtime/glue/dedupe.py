@@ -2,7 +2,7 @@
 
 The same event is the same (eventdate, coalesce(recipientaccountid, ''), eventid). What the lake holds stays; of the
 batch's copies the first in (log file, flat file, place) is kept. Another copy is a duplicate if its content is equal to
-a kept one, and set aside as duplicate-differs if not; `sourcefile` is no content.
+a kept one, and set aside as duplicate-differs if not; `columns.CONTENT` says what content is.
 
 Most events come once. So a first pass finds, by hashes of key columns alone, the suspects: events that the batch has
 twice or that a touched partition may hold. Only these few are compared in full. A hash that two events share costs a
@@ -16,7 +16,7 @@ from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.types import StringType, StructField, StructType, TimestampNTZType
 
-from runtime.events.columns import Column
+from runtime.events.columns import CONTENT, Column
 from runtime.glue.parse import DATE, EVENT, HASH, KEYS, event_hash, parsed, rows
 
 FATE = "_fate"
@@ -55,7 +55,7 @@ def resolved(lines: DataFrame, doubtful: DataFrame, lake: DataFrame | None, colu
         held = lake.withColumn(HASH, event_hash()).join(doubtful, HASH, "left_semi").drop(HASH)
         held = held.withColumns({"_file": F.lit(""), "_at": F.lit(0).cast("bigint"), "_held": F.lit(True)})
         both = both.unionByName(held)
-    content = F.sha2(F.to_json(F.struct(*(n for n in names if n != "sourcefile"))), 256)
+    content = F.sha2(F.to_json(F.struct(*(n for n in names if n in CONTENT))), 256)
     event = Window.partitionBy(DATE, F.coalesce(F.col(EVENT[0]), F.lit("")), EVENT[1])
     first = F.row_number().over(event.orderBy(F.col("_held").desc(), "sourcefile", "_file", "_at")) == 1
     # What is kept of an event: what the lake holds of it, or else the first copy.

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from runtime.events.columns import COLUMNS, Kind
+from runtime.events.columns import CONTENT
 from runtime.local.staged import SORT, StagedDay
 
 FILE_ROWS = 1_048_576  # 100 to 200 MB of real events
@@ -27,8 +27,6 @@ SLOT_BYTES = 48 << 20  # in memory, as texts; of real events a slot has about 30
 ROW_GROUP_ROWS = SLOT_ROWS  # about 16 MB encoded, the size at which hours and accounts prune best
 CONTENT_ROWS = 2_048
 KEY = ["recipientaccountid", "eventid"]
-# Promoted columns say nothing of their own: another list of them makes no other event.
-CONTENT = frozenset(c.name for c in COLUMNS if c.kind is not Kind.PROMOTED) - {"sourcefile"}
 
 
 @dataclass(slots=True)
