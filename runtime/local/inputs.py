@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from runtime.events.paths import KINDS, NO_EVENTS, SUFFIXES, Place, kind_of, place_of, source_key
 
@@ -153,7 +153,7 @@ def of_keys(
     return listing
 
 
-def open_bytes(file: LogFile, s3: S3Options | None = None) -> BinaryIO:
+def open_bytes(file: LogFile, s3: S3Options | None = None) -> io.BufferedReader:
     """The file's bytes as a stream. Raises InputError or OSError if it cannot be opened, and while it is read."""
     if not file.uri.startswith("s3://"):
         return Path(file.uri).open("rb")

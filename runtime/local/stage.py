@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -224,17 +224,16 @@ def _records(file: LogFile, s3: S3Options) -> Iterator[bytes | Broken]:
 class _Counted(io.RawIOBase):
     """A stream that says how much of it is read."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: io.BufferedReader) -> None:
         self._stream = stream
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        chunk = self._stream.read(len(buffer))
-        buffer[: len(chunk)] = chunk
-        done(read_bytes=len(chunk))
-        return len(chunk)
+        count = self._stream.readinto1(buffer)
+        done(read_bytes=count)
+        return count
 
 
 def _internal(error: Exception) -> str:

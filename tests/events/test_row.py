@@ -62,6 +62,11 @@ def test_both_ways_give_the_same_row(real_records):
     assert len(fast) > len(both) * 0.99
 
 
+def test_no_real_record_sets_the_alarm(real_records):
+    """`extra` is null for every real record: the columns are what CloudTrail sends."""
+    assert [e for e in (values(record).get("extra") for record in real_records) if e is not None] == []
+
+
 EXTRA = [
     ("integer above 64 bits in a column", '"eventName":123456789012345678901234567890', {"eventname": "123456789012345678901234567890"}),
     ("1e400 in a column", '"eventName":1e400', {"eventname": "1e400"}),
@@ -93,6 +98,8 @@ EXTRA = [
     ("null, {} and absence are one", '"eventName":null,"userIdentity":{},"requestParameters":{},"responseElements":null', {}),
     ("promoted object", '"requestParameters":{"key":{"a":[1]}}', {"requestparameters": '{"key":{"a":[1]}}', "requestparameters_key": '{"a":[1]}'}),
     ("promoted path deeper down", '"responseElements":{"accessKey":{"accessKeyId":"AK"}}', {"responseelements": '{"accessKey":{"accessKeyId":"AK"}}', "responseelements_accesskey_accesskeyid": "AK"}),
+    ("promoted boolean and number", '"requestParameters":{"publiclyAccessible":true,"durationSeconds":1.10}', {"requestparameters": '{"publiclyAccessible":true,"durationSeconds":1.10}', "requestparameters_publiclyaccessible": "true", "requestparameters_durationseconds": "1.10"}),
+    ("Identity Center's user", '"userIdentity":{"userId":"u","identityStoreArn":"a"}', {"useridentity_userid": "u", "useridentity_identitystorearn": "a"}),
     ("promoted path through a string", '"responseElements":{"accessKey":"AK"}', {"responseelements": '{"accessKey":"AK"}'}),
     ("quotes and colons in text", '"userAgent":"a\\":null,\\"b\\": 1","errorMessage":"x : y"', {"useragent": 'a":null,"b": 1', "errormessage": "x : y"}),
 ]  # fmt: skip
@@ -211,6 +218,81 @@ def test_any_record_rebuilds_from_its_row(fields, space):
     at = len(fields) // 2
     fields[at:at] = [("eventTime", "2024-05-06T07:08:09Z"), ("eventID", "e-1")]
     assert_rebuilds(write(fields, space))
+
+
+def documented(inner):
+    """A struct's fields as CloudTrail writes them, now and then a wrong one."""
+    pairs = [
+        st.tuples(st.just(key), documented(node) if isinstance(node, dict) else leaf(key, node))
+        for key, node in inner.items()
+    ]
+    return st.lists(st.one_of(pairs), max_size=8).map(Object)
+
+
+def leaf(key, at):
+    if COLUMNS[at].kind is Kind.JSON:
+        return json_values
+    flags = st.booleans() if key in ("readOnly", "managementEvent", "mfaAuthenticated") else st.nothing()
+    return st.text(max_size=6) | flags | st.sampled_from(["", '"', '":', "\\", None])
+
+
+@settings(max_examples=1000, deadline=None)
+@given(fields=documented(MAKER._tree), space=st.sampled_from(["", "", " ", "\n"]))
+def test_both_ways_give_the_same_row_for_any_record(fields, space):
+    """Where the fast way answers, the careful one gives the same values and has nothing in extra."""
+    record = write(fields, space).encode()
+    fast = MAKER._fast(record)
+    if fast is not None:
+        assert fast == MAKER._careful(record)
+
+
+def test_the_fast_way_is_taken_for_documented_records():
+    """A record as documented, booleans and empty strings among its fields, does not need the careful way."""
+    record = b'{"eventTime":"2024-05-06T07:08:09Z","readOnly":true,"userAgent":"","userIdentity":{"type":"Root"}}'
+    assert MAKER._fast(record) == MAKER._careful(record)
+
+
+def at_path(value, keys):
+    """What stands at a path of an object with repeated keys, the last one of each; None if nothing does."""
+    for key in keys:
+        found = [inner for name, inner in value if name == key] if isinstance(value, Object) else []
+        if not found:
+            return None
+        value = found[-1]
+    return value
+
+
+PROMOTED = {c.path[1:]: c.name for c in COLUMNS if c.kind is Kind.PROMOTED and c.path[0] == "requestParameters"}
+
+
+@settings(max_examples=600, deadline=None)
+@given(
+    fields=st.lists(
+        st.tuples(st.sampled_from([path[0] for path in PROMOTED]) | st.just("other"), json_values), max_size=5
+    ).map(Object)
+)
+def test_a_promoted_value_is_what_stands_at_its_path(fields):
+    """Strings as their content, numbers and booleans as their text, the rest as JSON; null and {} are nothing."""
+    found = values("{" + BASE + ',"requestParameters":' + write(fields, "") + "}")
+    for path, name in PROMOTED.items():
+        value = at_path(fields, path)
+        if (
+            value is None
+            or (value == Object() and isinstance(value, Object))
+            or (isinstance(value, str) and not _utf8(value))
+        ):
+            expected = None
+        else:
+            expected = value if isinstance(value, str) else write(value, "")
+        assert found.get(name) == expected, path
+
+
+def _utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def test_promote_names_a_wrong_path():

@@ -1,7 +1,9 @@
-"""Hand-made log files in CloudTrail's own layout, and a lake's rows, for the tests of the local engine."""
+"""For the tests of the local engine: hand-made log files in CloudTrail's own layout, a lake's rows, processes to watch."""
 
 import gzip
 import json
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -48,3 +50,27 @@ def rows(lake: Path) -> list[tuple[str, str]]:
 def quarantine(lake: Path) -> list[dict]:
     """Lines of all quarantine files."""
     return [json.loads(line) for p in sorted((lake / "quarantine").glob("*/*.jsonl")) for line in p.open()]
+
+
+def children(pid: int) -> list[int]:
+    """Processes that a process has started and that live."""
+    try:
+        return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:  # it has ended, and so have they
+        return []
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; a dead one that nobody waits for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def until(true: Callable[[], bool], seconds: float = 30) -> None:
+    """Wait for what will be true; fail if it is not by then."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,7 +21,7 @@ from runtime.local import merge, stage, staged
 from runtime.local.ingest import Selection, ingest
 from runtime.local.lake import Lake, LakeError
 from tests.conftest import REPO
-from tests.local.logs import encode, event, path_of, quarantine, rows, write
+from tests.local.logs import alive, children, encode, event, path_of, quarantine, rows, until, write
 
 
 @pytest.fixture
@@ -260,27 +259,6 @@ def start(script: Path, logs: Path, lake: Path) -> subprocess.Popen:
         start_new_session=True,
         stderr=subprocess.DEVNULL,
     )
-
-
-def children(pid: int) -> list[int]:
-    """Processes that a process has started and that live."""
-    return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs; a dead one that nobody waits for does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def until(true: Callable[[], bool], seconds: float = 30) -> None:
-    """Wait for what will be true; fail if it is not by then."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def kill_at_random_moments(tmp_path: Path, kills: int) -> None:

@@ -249,6 +249,7 @@ def test_a_run_over_s3_takes_the_same_rows(s3, tmp_path):
         (f"202405061234/AWSLogs/{folder()}", A),
         (f"x/{B}/AWSLogs/o-abc/{folder()}", A),
         (f"202405061234/{folder()}", A),
+        ("CloudTrail-Digest/AWSLogs", None),
         ("202405061234", None),
     ],
 )
