@@ -8,9 +8,11 @@ import gc
 import json
 import re
 import shutil
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +67,24 @@ def stage(
     return result
 
 
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Pending records from `start` on that follow each other in a file, the first at `position` in it."""
+
+    start: int
+    state: Staged
+    file: LogFile
+    position: int
+
+
 class _Worker:
     def __init__(self, run: Path, task: str, promote: tuple[str, ...]) -> None:
         self._run, self._task = run, task
         self._maker = BatchMaker(promote)
-        # What was read and is not yet rows: what it is, its file's state and its file, its place in the file.
-        self._pending: list[tuple[bytes | Broken, Staged, LogFile, int]] = []
+        # What was read and is not yet rows, and stretches of it that follow each other in one file.
+        self._records: list[bytes] = []
+        self._stretches: list[_Stretch] = []
+        self._broken: list[tuple[int, Staged, LogFile, int, Broken]] = []
         self._pending_bytes = 0
         self._tables: list[pa.Table] = []
         self._rows = self._bytes = self._runs = 0
@@ -80,20 +94,34 @@ class _Worker:
 
     def take(self, number: int, file: LogFile, s3: S3Options) -> Staged:
         state = Staged(number)
+        pending = self._records
+        self._stretches.append(_Stretch(len(pending), state, file, 0))
         try:
             with open_bytes(file, s3) as stream:
                 for record in records(stream):
-                    self._pending.append((record, state, file, state.records))
-                    self._pending_bytes += len(record.raw if isinstance(record, Broken) else record)
                     state.records += 1
-                    if self._pending_bytes >= BATCH_BYTES or len(self._pending) >= BATCH_ROWS:
+                    if isinstance(record, bytes):
+                        pending.append(record)
+                        self._pending_bytes += len(record)
+                    else:
+                        self._broken.append((len(pending), state, file, state.records - 1, record))
+                        self._stretches.append(_Stretch(len(pending), state, file, state.records))
+                        self._pending_bytes += len(record.raw)
+                    if self._pending_bytes >= BATCH_BYTES or len(pending) >= BATCH_ROWS:
                         self._to_batch()
+                        self._stretches.append(_Stretch(0, state, file, state.records))
             if state.records == 0:
                 return self._bad_file(number, file, "no records in it", s3)
         except (BadFile, InputError, OSError) as error:
-            self._pending = [item for item in self._pending if item[1] is not state]
+            self._forget(state)
             return self._bad_file(number, file, str(error), s3)
         return state
+
+    def _forget(self, state: Staged) -> None:
+        """Drop what is pending of the file that was read last."""
+        self._broken = [item for item in self._broken if item[1] is not state]
+        del self._records[next(s.start for s in self._stretches if s.state is state) :]
+        self._stretches = [stretch for stretch in self._stretches if stretch.state is not state]
 
     def close(self) -> None:
         self._to_batch()
@@ -101,26 +129,36 @@ class _Worker:
 
     def _to_batch(self) -> None:
         """Make rows of what is pending, and quarantine what cannot be one."""
-        items, self._pending = self._pending, []
-        if not items:
+        if not self._records and not self._broken:
+            self._stretches.clear()
             return
-        whole = [at for at, item in enumerate(items) if not isinstance(item[0], Broken)]
-        found: list[Any] = [items[at][0] for at in whole]
-        made, refused = self._maker.rows(found, [items[at][2].key for at in whole])
-        bad = [(whole[at], reason, found[at]) for at, reason in refused]
-        bad += [(at, item[0].reason, item[0].raw) for at, item in enumerate(items) if isinstance(item[0], Broken)]
-        for at, reason, record in sorted(bad):
-            _, state, file, position = items[at]
-            self._bad_record(state, file, position, reason, record)
-        numbers = pa.array([items[at][1].number for at in whole], pa.int32())
-        positions = pa.array([items[at][3] for at in whole], pa.int32())
+        stretches, size = self._stretches, len(self._records)
+        ends = [stretch.start for stretch in stretches[1:]] + [size]
+        keys: list[str] = []
+        positions: list[int] = []
+        numbers: list[int] = []
+        for stretch, end in zip(stretches, ends, strict=True):
+            length = end - stretch.start
+            keys += [stretch.file.key] * length
+            numbers += [stretch.state.number] * length
+            positions += range(stretch.position, stretch.position + length)
+        made, refused = self._maker.rows(self._records, keys)
+        bad = list(self._broken)
+        for at, reason in refused:
+            stretch = stretches[bisect_right(stretches, at, key=attrgetter("start")) - 1]
+            bad.append((at, stretch.state, stretch.file, positions[at], Broken(self._records[at], reason)))
+        for _, state, file, position, broken in sorted(bad, key=lambda item: (item[0], item[3])):
+            self._bad_record(state, file, position, broken.reason, broken.raw)
+        origin = {"_file": pa.array(numbers, pa.int32()), "_position": pa.array(positions, pa.int32())}
         for rows in made:
             columns = {self._maker.columns[at].name: array for at, array in rows.arrays.items()}
-            columns |= {"_file": numbers.take(rows.records), "_position": positions.take(rows.records)}
+            columns |= {name: values.take(rows.records) for name, values in origin.items()}
             self._tables.append(pa.table(columns | {"eventdate": rows.eventdate}))
             self._rows += len(rows.records)
         self._bytes += self._pending_bytes
         self._pending_bytes = 0
+        for pending in (self._records, self._broken, self._stretches):
+            pending.clear()
         if self._rows >= RUN_ROWS or self._bytes >= RUN_BYTES:
             self._to_run()
 
