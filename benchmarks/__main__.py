@@ -15,7 +15,7 @@ from benchmarks import ingest, query
 def main() -> None:
     """Run the tables named (all by default) and print them."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("tables", nargs="*", metavar="TABLE", help="cpu, memory, workers, hour (default: all)")
+    parser.add_argument("tables", nargs="*", metavar="TABLE", help="cpu, memory, size, workers, hour (default: all)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--events", type=int, default=200_000, help="events of the CPU table (200000)")
     parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds, whose median counts (3)")
@@ -26,6 +26,7 @@ def main() -> None:
             lambda: ingest.cpu(options.events, options.rounds),
         ),
         "memory": ("peak memory of one worker", ingest.memory),
+        "size": ("one partition of 120,000 events", ingest.size),
         "workers": ("two workers against one", lambda: ingest.two_workers(options.events, options.rounds)),
         "hour": ("one hour of one of 90 days, 20,000 events each", lambda: query.hour_query(20_000)),
     }
@@ -47,7 +48,7 @@ def _show(title: str, rows: list[dict[str, Any]]) -> None:
     names = list(dict.fromkeys(name for row in rows for name in row))
     shown = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for name in names:
-        shown.add_column(name, justify="left" if name in ("input", "way") else "right")
+        shown.add_column(name, justify="left" if name in ("input", "way", "largest columns") else "right")
     for row in rows:
         shown.add_row(*(str(row.get(name, "")) for name in names))
     console = Console()
