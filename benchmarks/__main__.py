@@ -27,6 +27,7 @@ def main() -> None:
             lambda: ingest.cpu(options.events, options.rounds),
         ),
         "memory": ("peak memory of one worker", ingest.memory),
+        "size": ("one partition of 120,000 events", ingest.size),
         "workers": ("two workers against one", lambda: ingest.two_workers(options.events, options.rounds)),
         "flatten": (
             "log file -> flat file against the post's Lambda; CPU and bytes a record",
@@ -57,7 +58,7 @@ def _show(title: str, rows: list[dict[str, Any]]) -> None:
     names = list(dict.fromkeys(name for row in rows for name in row))
     shown = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for name in names:
-        shown.add_column(name, justify="left" if name in ("input", "way") else "right")
+        shown.add_column(name, justify="left" if name in ("input", "way", "largest columns") else "right")
     for row in rows:
         shown.add_row(*(str(row.get(name, "")) for name in names))
     console = Console()

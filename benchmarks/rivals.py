@@ -29,23 +29,28 @@ def ours_two(source: Path, out: Path) -> None:
 
 def ours_unsorted(source: Path, out: Path) -> None:
     """Read, row, write: no dedupe and no sort."""
+    import gc
+
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from runtime.events.columns import PROMOTE
-    from runtime.local import stage
+    from runtime.events.columns import COLUMNS, PROMOTE
+    from runtime.local import merge, stage
     from runtime.local.inputs import S3Options, find
 
-    schema = stage.lake_schema(stage.RowMaker(PROMOTE).columns)
+    schema = stage.lake_schema(COLUMNS)
     out.mkdir(parents=True)
     with pq.ParquetWriter(out / "rows.parquet", schema, compression="zstd") as writer:
         worker: Any = stage._Worker(out, "0", PROMOTE)  # noqa: SLF001 - the part of a run that comes before the sort
-        worker._to_run = lambda: (  # noqa: SLF001
-            [writer.write_batch(b.select(schema.names)) for b in worker._batches],  # noqa: SLF001
-            worker._batches.clear(),  # noqa: SLF001
-        )
-        import gc
 
-        gc.disable()
+        def write() -> None:
+            if worker._tables:  # noqa: SLF001
+                table = pa.concat_tables(worker._tables, promote_options="default")  # noqa: SLF001
+                writer.write_table(merge._full(table, schema))  # noqa: SLF001
+            worker._tables, worker._rows, worker._bytes = [], 0, 0  # noqa: SLF001
+
+        worker._to_run = write  # noqa: SLF001
+        gc.disable()  # as a run does
         for number, file in enumerate(find([str(source)]).files):
             worker.take(number, file, S3Options())
         worker.close()
@@ -80,7 +85,7 @@ def bare(source: Path, out: Path) -> None:
     decode = msgspec.json.Decoder(struct("File", {"Records": list[event]})).decode
     writer = None
     out.mkdir(parents=True)
-    for path in sorted(source.glob("AWSLogs/*/CloudTrail/**/*.json.gz")):
+    for path in sorted(source.glob(LOGS)):
         events = decode(igzip.decompress(path.read_bytes())).Records
         columns: dict[str, Any] = {}
         for name, kind in top.items():
@@ -104,12 +109,17 @@ def bare(source: Path, out: Path) -> None:
         writer.close()
 
 
+OBJECT_BYTES = 64 << 20  # DuckDB makes buffers of this size: the largest log file here unpacks to less
+LOGS = "AWSLogs/*/CloudTrail/**/*.json.gz"  # for all ways alike: no digests, no Insights
+
+
 def _duckdb(statement: str, out: Path) -> None:
     import duckdb
 
     out.mkdir(parents=True)
     connection = duckdb.connect()
-    connection.execute("SET threads = 1")
+    # Without a limit the recipe takes all the machine's memory before it fails.
+    connection.execute("SET threads = 1; SET memory_limit = '4GB'")
     connection.execute(f"COPY ({statement}) TO '{out}/events.parquet' (FORMAT parquet, COMPRESSION zstd)")
 
 
@@ -117,7 +127,7 @@ def duckdb_recipe(source: Path, out: Path) -> None:
     """DuckDB's usual recipe: inferred types, `unnest` of Records, `ignore_errors`."""
     _duckdb(
         f"""SELECT unnest(r, max_depth := 2) FROM (SELECT unnest(Records) AS r FROM read_json(
-        '{source}/**/*.json.gz', ignore_errors = true, maximum_object_size = 268435456, union_by_name = true))""",
+        '{source}/{LOGS}', ignore_errors = true, maximum_object_size = {OBJECT_BYTES}, union_by_name = true))""",
         out,
     )
 
@@ -131,8 +141,8 @@ def duckdb_explicit(source: Path, out: Path) -> None:
         '"tlsDetails" JSON',
     ]
     _duckdb(
-        f"""SELECT unnest(r) FROM (SELECT unnest(Records) AS r FROM read_json('{source}/**/*.json.gz',
-        maximum_object_size = 268435456, columns = {{Records: 'STRUCT({", ".join(fields)})[]'}}))""",
+        f"""SELECT unnest(r) FROM (SELECT unnest(Records) AS r FROM read_json('{source}/{LOGS}',
+        maximum_object_size = {OBJECT_BYTES}, columns = {{Records: 'STRUCT({", ".join(fields)})[]'}}))""",
         out,
     )
 

@@ -88,22 +88,26 @@ class StagedDay:
         batch_of = self._batch_of.take(rows)
         wanted = sorted(pc.unique(batch_of).to_pylist())
         shifts: list[int | None] = [None] * len(self._batches)
-        parts: list[pa.Table] = []
+        parts: list[pa.RecordBatch] = []
         at = 0
         for number in wanted:
             path, place = self._batches[number]
             batch = self._readers[path].get_batch(place)
-            parts.append(pa.Table.from_batches([batch]))
+            parts.append(batch)
             shifts[number] = at - self._starts[number]
             at += batch.num_rows
         numbers = pc.add(rows, pa.array(shifts, pa.int64()).take(batch_of))
+        held = [dict(zip(part.schema.names, part.columns, strict=True)) for part in parts]
         columns = {}
-        for name in dict.fromkeys(name for part in parts for name in part.column_names):
+        for name in dict.fromkeys(name for part in held for name in part):
             kind = self.types[name]
-            chunks = [
-                part[name].cast(kind) if name in part.column_names else pa.nulls(part.num_rows, kind) for part in parts
-            ]
-            column = pa.chunked_array([c for chunk in chunks for c in getattr(chunk, "chunks", [chunk])], kind)
+            chunks: list[pa.Array] = []
+            for part, batch in zip(held, parts, strict=True):
+                array = part.get(name)
+                if array is None:
+                    array = pa.nulls(batch.num_rows, kind)
+                chunks.append(array if array.type == kind else array.cast(kind))
+            column = pa.chunked_array(chunks, kind)
             if kind == DICTIONARY:
                 columns[name] = _compacted(column.unify_dictionaries().take(numbers).combine_chunks())
             else:
