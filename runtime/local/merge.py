@@ -27,6 +27,7 @@ SLOT_BYTES = 48 << 20  # in memory, as texts; of real events a slot has about 30
 ROW_GROUP_ROWS = SLOT_ROWS  # about 16 MB encoded, the size at which hours and accounts prune best
 CONTENT_ROWS = 2_048
 KEY = ["recipientaccountid", "eventid"]
+UNIQUE = ("eventid", "requestid", "sharedeventid")  # a dictionary of them is tried, found too large and paid for
 
 
 @dataclass(slots=True)
@@ -178,11 +179,14 @@ def _write(run: Path, eventdate: str, rows: pa.Array, day: StagedDay, schema: pa
     folder = run / "out" / "parquettrails" / f"eventdate={eventdate}"
     folder.mkdir(parents=True)
     written = pa.schema([pa.field(f.name, day.types.get(f.name, f.type)) for f in schema])
+    dictionaries = [name for name in schema.names if name not in UNIQUE]
     slot_rows = _rows_within(SLOT_ROWS, day.row_bytes)
     for number, start in enumerate(range(0, len(rows), FILE_ROWS)):
         path = folder / f"{run.name}-{number}.parquet"
         # Dictionaries are only how the rows come: the file says string, so no Arrow schema is stored with it.
-        with pq.ParquetWriter(path, written, compression="zstd", write_page_index=True, store_schema=False) as writer:
+        with pq.ParquetWriter(
+            path, written, compression="zstd", write_page_index=True, store_schema=False, use_dictionary=dictionaries
+        ) as writer:
             for slot in range(start, min(start + FILE_ROWS, len(rows)), slot_rows):
                 end = min(slot + slot_rows, start + FILE_ROWS, len(rows))
                 writer.write_table(
