@@ -48,3 +48,8 @@ def zipped(tmp_path_factory) -> Path:
             pytest.skip("no package index in reach: the bundle cannot be made here")
         raise
     return target
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes are named by their argument: a gzip holds the time, and two workers must collect the same names."""
+    return argname if isinstance(val, bytes) else None
