@@ -54,10 +54,16 @@ def test_every_real_record_rebuilds_from_its_row(real_records):
         assert_rebuilds(record)
 
 
+def by_the_fast_way(record: bytes):
+    """(values, extra) as the careful way gives them; None where the fast way does not answer."""
+    found = MAKER._fast(record)
+    return None if found is None else ([*found.scalars, *sum(found.structs, ()), *found.documents, None, None], {})
+
+
 def test_both_ways_give_the_same_row(real_records):
     """The fast way and the careful way agree on every real record, and the fast one serves nearly all."""
-    both = [(MAKER._fast(record), MAKER._careful(record)) for record in real_records]
-    fast = [(([*a.scalars, *sum(a.structs, ()), *a.documents, None, None], {}), b) for a, b in both if a is not None]
+    both = [(by_the_fast_way(record), MAKER._careful(record)) for record in real_records]
+    fast = [(a, b) for a, b in both if a is not None]
     assert [a for a, b in fast if a != b] == []
     assert len(fast) > len(both) * 0.99
 
@@ -241,7 +247,7 @@ def leaf(key, at):
 def test_both_ways_give_the_same_row_for_any_record(fields, space):
     """Where the fast way answers, the careful one gives the same values and has nothing in extra."""
     record = write(fields, space).encode()
-    fast = MAKER._fast(record)
+    fast = by_the_fast_way(record)
     if fast is not None:
         assert fast == MAKER._careful(record)
 
@@ -249,7 +255,7 @@ def test_both_ways_give_the_same_row_for_any_record(fields, space):
 def test_the_fast_way_is_taken_for_documented_records():
     """A record as documented, booleans and empty strings among its fields, does not need the careful way."""
     record = b'{"eventTime":"2024-05-06T07:08:09Z","readOnly":true,"userAgent":"","userIdentity":{"type":"Root"}}'
-    assert MAKER._fast(record) == MAKER._careful(record)
+    assert by_the_fast_way(record) == MAKER._careful(record)
 
 
 def at_path(value, keys):
