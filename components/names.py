@@ -1,7 +1,7 @@
-"""Names and ARNs of one pipeline's parts, before any of them exists: pure, so that policies can precede what they name.
+"""Names and ARNs of a pipeline's parts, before any of them exists: pure, so that policies can precede what they name.
 
-Where AWS wants a name in the program (a trail, whose ARN its bucket's policy names; a Glue job, which loses its bookmark
-with its name) or across stacks, it is made here from the pipeline's name; each fits its service's limit.
+Where AWS wants a name beforehand (a trail, whose ARN its bucket's policy names; a Glue job, which loses its bookmark with
+its name) or across stacks, it is made here from the pipeline's name; each fits its service's limit.
 """
 
 import hashlib
@@ -59,6 +59,14 @@ class Names:
         """Name of a bucket, unique in all of AWS by its account and Region."""
         tail = f"-{suffix}-{self.where.account}-{self.where.region}"
         return fit(self.pipeline.lower(), BUCKET_LIMIT - len(tail)) + tail
+
+    def trail(self, given: str | None = None) -> str:
+        """Name of the trail: that of the settings, else the pipeline's."""
+        return given or fit(self.pipeline, 128)
+
+    def trail_arn(self, given: str | None = None) -> str:
+        """ARN of the trail, which policies name before it exists."""
+        return self.where.arn("cloudtrail", f"trail/{self.trail(given)}")
 
     @property
     def database(self) -> str:

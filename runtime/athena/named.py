@@ -85,6 +85,23 @@ class NamedQuery:
             filled[parameter.name] = self._checked(parameter, value, today)
         return substitute(self.sql, filled)
 
+    def saved(self) -> str:
+        """The statement to keep in a console: dates are relative to `current_date`, the rest are the defaults.
+
+        A parameter without default becomes its name in angle brackets, to be overwritten.
+        """
+        return _PLACEHOLDER.sub(self._saved, self.sql)
+
+    def _saved(self, match: re.Match[str]) -> str:
+        parameter = next((known for known in self.parameters if known.name == match[1]), None)
+        if parameter is None:
+            return match[0]
+        if parameter.is_date and isinstance(parameter.default, str) and (day := _TODAY.fullmatch(parameter.default)):
+            return f"date_format(current_date - interval '{int(day[1] or 0)}' day, '%Y-%m-%d')"
+        return substitute(
+            match[0], {parameter.name: f"<{parameter.name}>" if parameter.default is None else parameter.default}
+        )
+
     def _checked(self, parameter: Parameter, value: str | Sequence[str], today: date) -> str | Sequence[str]:
         if parameter.is_list:
             return _items(value) if isinstance(value, str) else value

@@ -8,6 +8,7 @@ The statement comes in two forms from the one list: Athena's, and DuckDB's, whos
 `python -m runtime.athena.view` prints the first, which is views/cloudtrail_logs.sql.
 """
 
+import re
 import sys
 from collections.abc import Iterator
 
@@ -31,6 +32,22 @@ def athena() -> str:
 def duckdb() -> str:
     """The same view as a DuckDB statement, over the same table."""
     return f"CREATE OR REPLACE VIEW {NAME} AS\n{_DuckDB().select()}\n"
+
+
+def select() -> str:
+    """The SELECT of Athena's statement, which a catalog keeps as the view."""
+    return _Athena().select()
+
+
+def fields() -> list[tuple[str, str, str]]:
+    """The view's columns in order: name, Trino's type, Glue's type (Hive's)."""
+    found = []
+    for key, node in shape().items():
+        trino = _type(node)
+        if isinstance(node, Column) and node.name == "resources":
+            trino = f"array(row({', '.join(f'{name} varchar' for name in _RESOURCE)}))"
+        found.append((key, trino, _hive(trino)))
+    return [*found, *((name, "varchar", "string") for name in ("region", "timestamp", PARTITION.name))]
 
 
 def shape() -> type_tree:
@@ -132,6 +149,28 @@ def _type(node: Column | type_tree) -> str:
     if isinstance(node, Column):
         return "map(varchar, varchar)" if node.name == _MAP else "varchar"
     return "row(" + ", ".join(f"{key} {_type(child)}" for key, child in node.items()) + ")"
+
+
+def _hive(trino: str) -> str:
+    """Glue's name of one of Trino's types that the view has."""
+    inner = re.fullmatch(r"(array|row|map)\((.*)\)", trino)
+    if inner is None:
+        return "string"
+    if inner[1] == "array":
+        return f"array<{_hive(inner[2])}>"
+    if inner[1] == "map":
+        return "map<string,string>"
+    return f"struct<{','.join(f'{name}:{_hive(kind)}' for name, kind in _split(inner[2]))}>"
+
+
+def _split(text: str) -> Iterator[list[str]]:
+    """The fields of a row type at its top level, as [name, type]."""
+    depth, start = 0, 0
+    for at, character in enumerate(f"{text}, "):
+        depth += (character == "(") - (character == ")")
+        if character == "," and depth == 0:
+            yield text[start:at].strip().split(" ", 1)
+            start = at + 1
 
 
 if __name__ == "__main__":

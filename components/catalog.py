@@ -1,0 +1,267 @@
+"""The Glue catalog: tables declared from the event row, or found by the post's two crawlers."""
+
+import base64
+import json
+from typing import Any, NotRequired, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+
+from components import policies
+from components.names import Names
+from components.settings import CatalogMode, CatalogSettings
+from runtime.athena import view
+from runtime.events.columns import PARTITION, PROMOTE, Column, columns
+
+FLATFILES, EVENTS = "flatfiles", "parquettrails"
+FLAT_PARTITION = "dt"
+
+_HIVE = "org.apache.hadoop.hive.ql.io"
+_FORMATS = {
+    FLATFILES: (
+        "org.apache.hadoop.mapred.TextInputFormat",
+        f"{_HIVE}.HiveIgnoreKeyTextOutputFormat",
+        "org.openx.data.jsonserde.JsonSerDe",
+    ),
+    EVENTS: (
+        f"{_HIVE}.parquet.MapredParquetInputFormat",
+        f"{_HIVE}.parquet.MapredParquetOutputFormat",
+        f"{_HIVE}.parquet.serde.ParquetHiveSerDe",
+    ),
+}
+_TableColumn = aws.glue.CatalogTableStorageDescriptorColumnArgs
+
+
+class CatalogArgs(TypedDict):
+    """What the catalog needs."""
+
+    settings: CatalogSettings
+    """Its settings, with every default filled in. Required."""
+    names: Names
+    """Names of the pipeline. Required."""
+    lake_bucket: str
+    """Name of the lake's bucket. Required."""
+    promote: list[str]
+    """All promoted paths; empty for the shipped ones. Required."""
+    job_name: pulumi.Input[str]
+    """Name of the Parquet job, which a workflow of crawlers starts. Required."""
+    schedule: str
+    """When that workflow starts. Required."""
+    lake_key_arn: NotRequired[pulumi.Input[str] | None]
+    """The KMS key of the lake. Default: none."""
+    role_options: NotRequired[dict[str, Any]]
+    """Arguments of every role: path and permissions boundary. Default: none."""
+    tags: NotRequired[dict[str, str]]
+    """Its tags. Default: none."""
+
+
+class Catalog(pulumi.ComponentResource):
+    """A database with the tables `flatfiles` and `parquettrails` and the view `cloudtrail_logs`."""
+
+    database: pulumi.Output[str]
+    tables: list[pulumi.Resource]
+
+    def __init__(self, name: str, args: CatalogArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("trailsight:index:Catalog", name, {}, opts)
+        settings = args["settings"]
+        database = aws.glue.CatalogDatabase(
+            name,
+            name=settings.get("database") or args["names"].database,
+            description="CloudTrail events, flattened",
+            tags=args.get("tags"),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.tables = []
+        if settings["mode"] is CatalogMode.DECLARED:
+            event_columns = columns(args["promote"] or PROMOTE)
+            self.tables.append(_table(self, name, args, database.name, FLATFILES, event_columns))
+            self.tables.append(_table(self, name, args, database.name, EVENTS, event_columns))
+        else:
+            self._crawl(name, args, database)
+        self.tables.append(_view(self, name, database.name))
+        self.database = database.name
+        self.register_outputs({"database": self.database})
+
+    def _crawl(self, name: str, args: CatalogArgs, database: aws.glue.CatalogDatabase) -> None:
+        """Two crawlers, and the workflow crawl -> job -> crawl."""
+        names, tags = args["names"], args.get("tags")
+        here = pulumi.ResourceOptions(parent=self)
+        database_name = args["settings"].get("database") or names.database
+        role = aws.iam.Role(
+            f"{name}-crawler-role",
+            name=names.role("crawler"),
+            assume_role_policy=pulumi.Output.json_dumps(
+                policies.trust("glue", names.where, names.where.arn("glue", f"crawler/{names.pipeline}-*"))
+            ),
+            tags=tags,
+            **args.get("role_options", {}),
+            opts=here,
+        )
+        rights: pulumi.Resource = aws.iam.RolePolicy(
+            f"{name}-crawler-role-policy",
+            role=role.name,
+            policy=pulumi.Output.json_dumps(
+                pulumi.Output.from_input(args.get("lake_key_arn")).apply(
+                    lambda key: policies.crawler(
+                        names,
+                        lake=names.where.bucket(args["lake_bucket"]),
+                        database=database_name,
+                        log_group="/aws-glue/crawlers",
+                        lake_key=key,
+                    )
+                )
+            ),
+            opts=here,
+        )
+        needs = [rights]
+        if args["settings"]["lake_formation"]:
+            needs.append(
+                aws.lakeformation.Permissions(
+                    f"{name}-crawler-grant",
+                    principal=role.arn,
+                    permissions=["CREATE_TABLE", "DESCRIBE", "ALTER"],
+                    database=aws.lakeformation.PermissionsDatabaseArgs(name=database.name),
+                    opts=here,
+                )
+            )
+        ready = pulumi.ResourceOptions(parent=self, depends_on=needs)
+        crawlers = {
+            table: aws.glue.Crawler(
+                f"{name}-{table}",
+                name=f"{names.pipeline}-{table}",
+                role=role.arn,
+                database_name=database.name,
+                s3_targets=[aws.glue.CrawlerS3TargetArgs(path=f"s3://{args['lake_bucket']}/{table}/")],
+                schema_change_policy=aws.glue.CrawlerSchemaChangePolicyArgs(
+                    update_behavior="UPDATE_IN_DATABASE", delete_behavior="LOG"
+                ),
+                # One table per folder, whatever the crawler thinks of its files, and its partitions like the table.
+                configuration=json.dumps(
+                    {
+                        "Version": 1.0,
+                        "Grouping": {"TableGroupingPolicy": "CombineCompatibleSchemas"},
+                        "CrawlerOutput": {"Partitions": {"AddOrUpdateBehavior": "InheritFromTable"}},
+                    }
+                ),
+                tags=tags,
+                opts=ready,
+            )
+            for table in (FLATFILES, EVENTS)
+        }
+        workflow = aws.glue.Workflow(
+            f"{name}-workflow", name=names.part("crawl"), description="Crawl, convert, crawl", tags=tags, opts=here
+        )
+
+        def trigger(step: str, action: aws.glue.TriggerActionArgs, **when: Any) -> None:
+            aws.glue.Trigger(
+                f"{name}-{step}",
+                name=f"{names.pipeline}-{step}",
+                workflow_name=workflow.name,
+                actions=[action],
+                start_on_creation=True,
+                tags=tags,
+                opts=here,
+                **when,
+            )
+
+        def after(**condition: Any) -> dict[str, Any]:
+            met = aws.glue.TriggerPredicateConditionArgs(logical_operator="EQUALS", **condition)
+            return {"type": "CONDITIONAL", "predicate": aws.glue.TriggerPredicateArgs(conditions=[met])}
+
+        action = aws.glue.TriggerActionArgs
+        flat, events = crawlers[FLATFILES].name, crawlers[EVENTS].name
+        trigger("crawl-flatfiles", action(crawler_name=flat), type="SCHEDULED", schedule=args["schedule"])
+        trigger("convert", action(job_name=args["job_name"]), **after(crawler_name=flat, crawl_state="SUCCEEDED"))
+        trigger("crawl-events", action(crawler_name=events), **after(job_name=args["job_name"], state="SUCCEEDED"))
+        self.tables.extend(crawlers.values())
+
+
+def _table(
+    parent: pulumi.Resource,
+    name: str,
+    args: CatalogArgs,
+    database: pulumi.Input[str],
+    table: str,
+    event_columns: tuple[Column, ...],
+) -> pulumi.Resource:
+    """One table with partition projection: queries know its days without a crawler, and none older than `first_date`.
+
+    https://docs.aws.amazon.com/athena/latest/ug/partition-projection.html
+    """
+    location = f"s3://{args['lake_bucket']}/{table}"
+    partition, meaning = (
+        (PARTITION.name, PARTITION.description)
+        if table == EVENTS
+        else (FLAT_PARTITION, "Day in the log file's name, YYYY-MM-DD.")
+    )
+    source, target, serde = _FORMATS[table]
+    parameters = {
+        "classification": "parquet" if table == EVENTS else "json",
+        "EXTERNAL": "TRUE",
+        "projection.enabled": "true",
+        f"projection.{partition}.type": "date",
+        f"projection.{partition}.format": "yyyy-MM-dd",
+        f"projection.{partition}.range": f"{args['settings']['first_date']},NOW+1DAYS",
+        f"projection.{partition}.interval": "1",
+        f"projection.{partition}.interval.unit": "DAYS",
+        "storage.location.template": f"{location}/{partition}=${{{partition}}}/",
+    }
+    return aws.glue.CatalogTable(
+        f"{name}-{table}",
+        name=table,
+        database_name=database,
+        description="CloudTrail events as Parquet" if table == EVENTS else "CloudTrail events, one JSON row a line",
+        table_type="EXTERNAL_TABLE",
+        parameters=parameters,
+        partition_keys=[aws.glue.CatalogTablePartitionKeyArgs(name=partition, type="string", comment=meaning)],
+        storage_descriptor=aws.glue.CatalogTableStorageDescriptorArgs(
+            location=f"{location}/",
+            input_format=source,
+            output_format=target,
+            ser_de_info=aws.glue.CatalogTableStorageDescriptorSerDeInfoArgs(
+                serialization_library=serde, parameters={"serialization.format": "1"}
+            ),
+            columns=[
+                _TableColumn(
+                    name=column.name,
+                    type=column.type if table == EVENTS else "string",  # a flat file is text throughout
+                    comment=column.description[:255],  # Glue's limit
+                )
+                for column in event_columns
+            ],
+        ),
+        opts=pulumi.ResourceOptions(parent=parent),
+    )
+
+
+def _view(parent: pulumi.Resource, name: str, database: pulumi.Output[str]) -> pulumi.Resource:
+    """The view as Athena itself keeps one: a table whose text is the statement in base64.
+
+    https://trino.io/docs/current/connector/hive.html#hive-views (Presto views in a metastore)
+    """
+    fields = view.fields()
+
+    def text(schema: str) -> str:
+        statement = {
+            "originalSql": view.select(),
+            "catalog": "awsdatacatalog",
+            "schema": schema,
+            "columns": [{"name": field, "type": trino} for field, trino, _ in fields],
+        }
+        return f"/* Presto View: {base64.b64encode(json.dumps(statement).encode()).decode()} */"
+
+    return aws.glue.CatalogTable(
+        f"{name}-view",
+        name=view.NAME,
+        database_name=database,
+        description="CloudTrail events in the shape of AWS's documented table",
+        table_type="VIRTUAL_VIEW",
+        parameters={"presto_view": "true", "comment": "Presto View"},
+        view_original_text=database.apply(text),
+        view_expanded_text="/* Presto View */",
+        storage_descriptor=aws.glue.CatalogTableStorageDescriptorArgs(
+            columns=[_TableColumn(name=field, type=hive) for field, _, hive in fields],
+            ser_de_info=aws.glue.CatalogTableStorageDescriptorSerDeInfoArgs(),
+        ),
+        opts=pulumi.ResourceOptions(parent=parent),
+    )

@@ -1,0 +1,157 @@
+"""The flattener Lambda: its bundle, its role, its log, and the mapping that feeds it from the queue."""
+
+import zipfile
+from pathlib import Path
+from typing import Any, NotRequired, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+
+from components import policies
+from components.names import Names
+from components.settings import Architecture, FlattenerSettings
+
+BUNDLE = Path(__file__).parents[1] / "build" / "flattener.zip"
+HANDLER = "runtime/lambda/handler.handle"
+RUNTIME = "python3.13"
+BATCHING_WINDOW = 5  # seconds; CloudTrail delivers in bursts, and a message waits for company
+# What a running invocation must have left to give its messages back.
+_PREFIX = "TRAILSIGHT_"
+
+
+class BundleError(ValueError):
+    """The bundle is missing or made for another processor; the text says what to run."""
+
+
+class FlattenerArgs(TypedDict):
+    """What a flattener needs."""
+
+    settings: FlattenerSettings
+    """Its settings, with every default filled in. Required."""
+    names: Names
+    """Names of the pipeline. Required."""
+    log_bucket: pulumi.Input[str]
+    """Name of the log bucket. Required."""
+    log_owner: str
+    """Account that owns the log bucket. Required."""
+    log_prefix: str
+    """What log files' keys begin with. Required."""
+    lake_bucket: str
+    """Name of the lake's bucket. Required."""
+    queue_arn: pulumi.Input[str]
+    """ARN of the queue of new log files. Required."""
+    promote: list[str]
+    """All promoted paths; empty for the shipped ones. Required."""
+    log_key_arn: NotRequired[pulumi.Input[str] | None]
+    """The KMS key of the log bucket. Default: none."""
+    lake_key_arn: NotRequired[pulumi.Input[str] | None]
+    """The KMS key of the lake. Default: none."""
+    role_options: NotRequired[dict[str, Any]]
+    """Arguments of every role: path and permissions boundary. Default: none."""
+    tags: NotRequired[dict[str, str]]
+    """Its tags. Default: none."""
+
+
+class Flattener(pulumi.ComponentResource):
+    """The function that turns each log file into a flat file. Raises BundleError before anything is registered."""
+
+    function_name: pulumi.Output[str]
+    function_arn: pulumi.Output[str]
+    role_arn: pulumi.Output[str]
+
+    def __init__(self, name: str, args: FlattenerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        settings, names, tags = args["settings"], args["names"], args.get("tags")
+        _checked(BUNDLE, settings["architecture"])
+        super().__init__("trailsight:index:Flattener", name, {}, opts)
+        here = pulumi.ResourceOptions(parent=self)
+        function_name = names.part("flattener")
+        group = aws.cloudwatch.LogGroup(
+            f"{name}-logs",
+            name=f"/aws/lambda/{function_name}",
+            retention_in_days=settings["log_retention_days"],
+            tags=tags,
+            opts=here,
+        )
+        role = aws.iam.Role(
+            f"{name}-role",
+            name=names.role("flattener"),
+            assume_role_policy=pulumi.Output.json_dumps(policies.lambda_trust()),
+            tags=tags,
+            **args.get("role_options", {}),
+            opts=here,
+        )
+        rights = aws.iam.RolePolicy(
+            f"{name}-role-policy",
+            role=role.name,
+            policy=pulumi.Output.json_dumps(
+                pulumi.Output.all(
+                    logs=args["log_bucket"], log_key=args.get("log_key_arn"), lake_key=args.get("lake_key_arn")
+                ).apply(
+                    lambda known: policies.flattener(
+                        names,
+                        logs=names.where.bucket(known["logs"]),
+                        prefix=args["log_prefix"],
+                        lake=names.where.bucket(args["lake_bucket"]),
+                        log_group=f"/aws/lambda/{function_name}",
+                        log_key=known["log_key"],
+                        lake_key=known["lake_key"],
+                    )
+                )
+            ),
+            opts=here,
+        )
+        environment: dict[str, pulumi.Input[str] | None] = {
+            "OUTPUT_BUCKET": args["lake_bucket"],
+            "OUTPUT_OWNER": names.where.account,
+            "LOG_OWNER": args["log_owner"],
+            "UNPACKED_LIMIT_MB": str(settings["unpacked_limit_mb"]),
+            "KMS_KEY": args.get("lake_key_arn"),
+            "PROMOTE": ",".join(args["promote"]) or None,
+        }
+        function = aws.lambda_.Function(
+            name,
+            name=function_name,
+            description="Turns CloudTrail log files into flat files",
+            runtime=RUNTIME,
+            architectures=[settings["architecture"].value],
+            handler=HANDLER,
+            code=pulumi.FileArchive(str(BUNDLE)),
+            role=role.arn,
+            memory_size=settings["memory_mb"],
+            timeout=settings["timeout_seconds"],
+            environment=aws.lambda_.FunctionEnvironmentArgs(
+                variables={f"{_PREFIX}{key}": value for key, value in environment.items() if value is not None}
+            ),
+            # JSON keeps the log's own fields apart from Lambda's, so that both can be queried.
+            logging_config=aws.lambda_.FunctionLoggingConfigArgs(log_format="JSON", log_group=group.name),
+            tags=tags,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[rights]),
+        )
+        aws.lambda_.EventSourceMapping(
+            f"{name}-mapping",
+            event_source_arn=args["queue_arn"],
+            function_name=function.arn,
+            batch_size=settings["batch_size"],
+            maximum_batching_window_in_seconds=BATCHING_WINDOW,
+            function_response_types=["ReportBatchItemFailures"],
+            # Reserved concurrency would throttle after a message is taken, and send good ones to the DLQ:
+            # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+            scaling_config=aws.lambda_.EventSourceMappingScalingConfigArgs(maximum_concurrency=settings["concurrency"]),
+            tags=tags,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[rights]),
+        )
+        self.function_name, self.function_arn, self.role_arn = function.name, function.arn, role.arn
+        self.register_outputs({"function_name": self.function_name, "function_arn": self.function_arn})
+
+
+def _checked(bundle: Path, architecture: Architecture) -> None:
+    """Raise BundleError unless there is a bundle for this processor: Lambda would say so only at the first log file."""
+    command = f"make bundle ARCH={architecture.value}"
+    if not bundle.is_file():
+        raise BundleError(f"build/{bundle.name} is missing; make it with `{command}`")
+    machine = {"arm64": "aarch64", "x86_64": "x86_64"}[architecture.value]
+    compiled = [name for name in zipfile.ZipFile(bundle).namelist() if name.endswith(".so")]
+    if other := [name for name in compiled if f"{machine}-linux" not in name and "abi3" not in name]:
+        raise BundleError(
+            f"build/{bundle.name} is not for {architecture.value}, as its {other[0]} shows; make it with `{command}`"
+        )

@@ -1,0 +1,19 @@
+"""Resource options that say something: which resources outlive a destroy, and what is taken over from an earlier one."""
+
+import pulumi
+
+
+def kept(
+    parent: pulumi.Resource,
+    protect: bool,
+    adopt: str | None = None,
+    depends_on: list[pulumi.Resource] | None = None,
+) -> pulumi.ResourceOptions:
+    """Options of a resource of the retained set: destroy refuses it, and removal from the state never deletes it.
+
+    `adopt` is the id to import it by. A bucket alone is not enough: without its key it cannot be read, without its
+    policy and its public access block it is not safe.
+    """
+    return pulumi.ResourceOptions(
+        parent=parent, protect=protect, retain_on_delete=protect, import_=adopt, depends_on=depends_on
+    )

@@ -1,0 +1,243 @@
+"""Every policy document of a pipeline: pure functions from ARNs to IAM's JSON shape, one role a function.
+
+An action or resource is `*` only where AWS takes no name, and says so. `tests/components/test_policies.py` asks an
+evaluator what each of them allows and denies.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from components.names import Names, Where
+
+Document = dict[str, Any]
+VERSION = "2012-10-17"
+ABANDONED_DAYS = 7
+
+FLATFILES = "flatfiles/"
+EVENTS = "parquettrails/"
+QUARANTINE = "quarantine/"
+LEDGER = "ledger/"
+METRICS = "metrics/"
+SCRIPTS = "scripts/"
+RESULTS = "results/"
+STATE = ("_job/", "_state/")
+
+
+def document(statements: Iterable[Document]) -> Document:
+    """A policy of these statements."""
+    return {"Version": VERSION, "Statement": list(statements)}
+
+
+def allow(sid: str, actions: Sequence[str], resources: Sequence[str], **more: Any) -> Document:
+    """A statement that allows."""
+    return {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": list(resources), **more}
+
+
+def trust(service: str, where: Where, source: str | None = None) -> Document:
+    """Who may take a role: a service, on behalf of this account only and, if given, of the resource `source`.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
+    """
+    conditions: Document = {"StringEquals": {"aws:SourceAccount": where.account}}
+    if source:
+        conditions["ArnLike"] = {"aws:SourceArn": source}
+    principal = {"Service": f"{service}.amazonaws.com"}
+    return document([{"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole", "Condition": conditions}])
+
+
+def lambda_trust() -> Document:
+    """Lambda takes its role without saying for whom: a condition on the source would lock it out."""
+    principal = {"Service": "lambda.amazonaws.com"}
+    return document([{"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}])
+
+
+def _service(sid: str, service: str, actions: Sequence[str], resources: Sequence[str], condition: Document) -> Document:
+    principal = {"Service": f"{service}.amazonaws.com"}
+    return allow(sid, actions, resources, Principal=principal, Condition=condition)
+
+
+def tls_only(bucket: str) -> Document:
+    """Nobody talks to the bucket with ARN `bucket` in the clear."""
+    return {
+        "Sid": "DenyInsecureTransport",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [bucket, f"{bucket}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+
+
+def log_bucket(where: Where, bucket: str, prefix: str, trails: Sequence[str], additional: Sequence[Any]) -> Document:
+    """Policy of the log bucket with ARN `bucket`: these trails deliver below `prefix`, for this account.
+
+    https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-s3-bucket-policy-for-cloudtrail.html
+    """
+    statements = [tls_only(bucket)]
+    if trails:
+        source: Document = {"StringEquals": {"aws:SourceArn": list(trails)}}
+        delivered = f"{bucket}/{log_prefix(prefix)}AWSLogs/{where.account}/*"
+        owned: Document = {"StringEquals": {**source["StringEquals"], "s3:x-amz-acl": "bucket-owner-full-control"}}
+        statements.append(_service("TrailAcl", "cloudtrail", ["s3:GetBucketAcl"], [bucket], source))
+        statements.append(_service("TrailWrite", "cloudtrail", ["s3:PutObject"], [delivered], owned))
+    return document([*statements, *additional])
+
+
+def log_prefix(prefix: str) -> str:
+    """What stands before `AWSLogs/` in the keys."""
+    return f"{prefix}/" if prefix else ""
+
+
+def lake_bucket(bucket: str) -> Document:
+    """Policy of the lake's bucket: IAM decides who comes in, but never in the clear."""
+    return document([tls_only(bucket)])
+
+
+def _account_rules(where: Where) -> Document:
+    # The account root must hold every right, or a key can become unmanageable; IAM policies then say who has which:
+    # https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html
+    root = {"AWS": where.iam("root")}
+    return allow("AccountThroughIam", ["kms:*"], ["*"], Principal=root)
+
+
+def log_key(where: Where, trails: Sequence[str]) -> Document:
+    """Policy of the log bucket's key: CloudTrail encrypts for these trails; readers come by their IAM policies."""
+    statements = [_account_rules(where)]
+    if trails:
+        source = {"StringEquals": {"aws:SourceArn": list(trails)}}
+        context = {
+            "StringLike": {
+                "kms:EncryptionContext:aws:cloudtrail:arn": where.arn("cloudtrail", "trail/*").replace(
+                    where.region, "*"
+                )
+            }
+        }
+        statements.append(
+            _service("TrailEncrypts", "cloudtrail", ["kms:GenerateDataKey*"], ["*"], {**source, **context})
+        )
+        statements.append(_service("TrailLooks", "cloudtrail", ["kms:DescribeKey"], ["*"], source))
+    return document(statements)
+
+
+def lake_key(where: Where) -> Document:
+    """Policy of the lake's key, which also encrypts the alarm topic: three services publish there."""
+    actions = ["kms:Decrypt", "kms:GenerateDataKey*"]
+    here = {"StringEquals": {"aws:SourceAccount": where.account}}
+    publishers = [
+        _service(f"{service.title()}Publishes", service, actions, ["*"], here)
+        for service in ("cloudwatch", "events", "budgets")
+    ]
+    return document([_account_rules(where), *publishers])
+
+
+def queue(queue_arn: str, sources: Sequence[tuple[str, str, Document]]) -> Document:
+    """Policy of the queue; a source is a statement's id, a service and the condition under which it may send."""
+    statements = [
+        _service(sid, service, ["sqs:SendMessage"], [queue_arn], condition) for sid, service, condition in sources
+    ]
+    return document(statements)
+
+
+def trail_topic(topic_arn: str, trail: str) -> Document:
+    """Policy of the trail's topic: this trail publishes."""
+    return document(
+        [
+            _service(
+                "TrailPublishes",
+                "cloudtrail",
+                ["sns:Publish"],
+                [topic_arn],
+                {"StringEquals": {"aws:SourceArn": trail}},
+            )
+        ]
+    )
+
+
+def trail_logs(names: Names, log_group: str) -> Document:
+    """Role of the trail: it writes its own streams of its log group.
+
+    https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-required-policy-for-cloudwatch-logs.html
+    """
+    where = names.where
+    streams = where.arn("logs", f"log-group:{log_group}:log-stream:{where.account}_CloudTrail_{where.region}*")
+    return document([allow("OwnStreams", ["logs:CreateLogStream", "logs:PutLogEvents"], [streams])])
+
+
+def flattener(
+    names: Names, *, logs: str, prefix: str, lake: str, log_group: str, log_key: str | None, lake_key: str | None
+) -> Document:
+    """Role of the flattener: reads log files, writes flat files, takes its messages, writes its log.
+
+    `logs` and `lake` are ARNs of buckets, the keys ARNs or None.
+    """
+    written = [f"{lake}/{FLATFILES}*", f"{lake}/{QUARANTINE}*", f"{lake}/{LEDGER}*"]
+    statements = [
+        allow("ReadLogFiles", ["s3:GetObject"], [f"{logs}/{prefix}*"]),
+        # Without it a missing object looks like a denied one; GetObject sends no prefix that a condition could see.
+        allow("TellMissingFromDenied", ["s3:ListBucket"], [logs, lake]),
+        # If-None-Match and the comparison with what is there need GetObject.
+        allow("WriteFlatFiles", ["s3:PutObject", "s3:GetObject"], written),
+        allow("ClearReplayed", ["s3:DeleteObject"], [f"{lake}/{QUARANTINE}*"]),
+        allow(
+            "TakeMessages",
+            ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"],
+            [names.queue_arn],
+        ),
+        allow("WriteLog", ["logs:CreateLogStream", "logs:PutLogEvents"], [names.log_group_arn(log_group)]),
+    ]
+    if log_key:
+        statements.append(allow("ReadEncrypted", ["kms:Decrypt"], [log_key]))
+    if lake_key:
+        statements.append(allow("WriteEncrypted", ["kms:Decrypt", "kms:GenerateDataKey"], [lake_key]))
+    return document(statements)
+
+
+def job(names: Names, *, lake: str, job_name: str, log_groups: Sequence[str], lake_key: str | None) -> Document:
+    """Role of the Parquet job: reads flat files, writes the lake, keeps its bookmark, writes its log and metrics."""
+    where = names.where
+    moved = [f"{lake}/{folder}*" for folder in (FLATFILES, EVENTS, QUARANTINE, METRICS, *STATE)]
+    statements = [
+        allow("ReadScripts", ["s3:GetObject"], [f"{lake}/{SCRIPTS}*"]),
+        allow("MoveFiles", ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], moved),
+        allow("ClearUploads", ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"], moved),
+        allow("List", ["s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"], [lake]),
+        allow(
+            "Bookmark", ["glue:GetJob", "glue:GetJobRun", "glue:GetJobBookmark"], [where.arn("glue", f"job/{job_name}")]
+        ),
+        allow(
+            "WriteLog",
+            ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
+            [names.log_group_arn(group) for group in log_groups],
+        ),
+        allow(  # PutMetricData takes no resource, only a namespace; Glue's own metrics are in `Glue`
+            "PutMetrics",
+            ["cloudwatch:PutMetricData"],
+            ["*"],
+            Condition={"StringEquals": {"cloudwatch:namespace": ["Trailsight", "Glue"]}},
+        ),
+    ]
+    if lake_key:
+        statements.append(allow("Encrypted", ["kms:Decrypt", "kms:GenerateDataKey"], [lake_key]))
+    return document(statements)
+
+
+def crawler(names: Names, *, lake: str, database: str, log_group: str, lake_key: str | None) -> Document:
+    """Role of the two crawlers: they read two folders and keep two tables of one database."""
+    where = names.where
+    tables = [where.arn("glue", f"table/{database}/{table}") for table in ("flatfiles", "parquettrails")]
+    named = [where.arn("glue", "catalog"), where.arn("glue", f"database/{database}"), *tables]
+    reads = ["glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:GetPartition", "glue:GetPartitions"]
+    writes = ["glue:CreateTable", "glue:UpdateTable", "glue:BatchCreatePartition", "glue:BatchGetPartition"]
+    statements = [
+        allow("ReadFiles", ["s3:GetObject"], [f"{lake}/{FLATFILES}*", f"{lake}/{EVENTS}*"]),
+        allow("List", ["s3:ListBucket", "s3:GetBucketLocation"], [lake]),
+        allow("KeepTables", [*reads, *writes, "glue:UpdatePartition", "glue:DeletePartition"], named),
+        allow(
+            "WriteLog",
+            ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
+            [names.log_group_arn(log_group)],
+        ),
+    ]
+    if lake_key:
+        statements.append(allow("Encrypted", ["kms:Decrypt"], [lake_key]))
+    return document(statements)
