@@ -17,11 +17,17 @@ KINDS = {
     "CloudTrail-Digest": "digest",
     "CloudTrail-Aggregated": "aggregated",
 }
-NO_EVENTS = ("digest", "aggregated", "no log")
+OTHER_SERVICE = "other service"
+NO_EVENTS = ("digest", "aggregated", OTHER_SERVICE, "no log")
 """Kinds of file that hold no events of the lake: they are skipped, and counted."""
 ACCOUNT = re.compile(r"\d{12}")
 REGION = re.compile(r"[a-z]{2,6}(-[a-z0-9]+)+")
 _NAME = re.compile(r"(\d{12})_(CloudTrail(?:-[A-Za-z]+)?)_([a-z0-9-]+)_(?:.*_)?(\d{4})(\d\d)(\d\d)T\d{4,6}Z(?:_|\.)")
+# AWS Config, load balancers, flow logs, GuardDuty, WAF, ... share the bucket, in folders of the same form:
+# AWSLogs/<account>/<service>/..., with Hive's names AWSLogs/aws-account-id=<account>/aws-service=<service>/...
+_ACCOUNT_FOLDER = re.compile(r"(?:aws-account-id=)?\d{12}")
+_NO_SERVICE = re.compile(r"\d+|[a-z]{2,6}(-[a-z]+)+-\d")  # a year, or a Region: somebody's own order of log files
+_OTHER_NAME = re.compile(r"\d{12}_(?!CloudTrail[_-])[A-Za-z][A-Za-z0-9-]*_[a-z]{2,6}(-[a-z]+)+-\d_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +90,33 @@ def named(name: str) -> Place | None:
 def kind_of(parts: Sequence[str], name: str, *, chosen: bool = False) -> tuple[str, Place]:
     """Kind (`log`, `insight`, `networkactivity` or one of NO_EVENTS) and place of a file, from its folders and name.
 
-    A file that somebody has `chosen` by its name may end as it likes.
+    A file that somebody has `chosen` by its name may end as it likes, and lie in any folder.
     """
     found, own = place_of(parts), named(name)
     if own is not None:
         found = Place(own.account, found.kind or own.kind, own.region, own.year, own.month, own.day)
     kind = KINDS.get(found.kind or "CloudTrail", "no log")
-    if kind not in NO_EVENTS and not chosen and not name.lower().endswith(SUFFIXES):
-        kind = "no log"
+    if kind not in NO_EVENTS and not chosen:
+        if own is None and found.kind is None and _is_of_other_service(parts, name):
+            kind = OTHER_SERVICE
+        elif not name.lower().endswith(SUFFIXES):
+            kind = "no log"
     return kind, found
+
+
+def _is_of_other_service(parts: Sequence[str], name: str) -> bool:
+    """Whether the file's name, or the folder below AWSLogs/<account>/, is that of another service than CloudTrail.
+
+    To be asked only where neither says CloudTrail.
+    """
+    if _OTHER_NAME.match(name):
+        return True
+    if "AWSLogs" not in parts:
+        return False
+    below = [*parts[len(parts) - parts[::-1].index("AWSLogs") :]]
+    if below[:1] and below[0].startswith("o-"):
+        below.pop(0)
+    return len(below) > 1 and bool(_ACCOUNT_FOLDER.fullmatch(below[0])) and not _NO_SERVICE.fullmatch(below[1])
 
 
 def source_key(parts: Sequence[str], fallback: str) -> str:

@@ -17,7 +17,7 @@ METRICS = {
     "FilesFailed": ("Count", "Log files, or messages, that failed for a reason of their own."),
     "FilesEmpty": ("Count", "Log files with no records in them."),
     "FilesMissing": ("Count", "Log files that were gone when their message came."),
-    "FilesSkipped": ("Count", "Objects passed over: digests, aggregated events, own output, no logs."),
+    "FilesSkipped": ("Count", "Objects passed over: digests, aggregated events, other services', own output, no logs."),
     "MessagesGivenBack": ("Count", "Messages given back for lack of time, or because S3 kept failing."),
     "Records": ("Count", "Records in the log files written."),
     "Quarantined": ("Count", "Records of them that could not become rows."),

@@ -50,9 +50,9 @@ class S3Options:
 class Listing:
     """Files to read, sorted by URI, and what was passed over.
 
-    `skipped` counts files by reason: digest, aggregated, not asked for, no log. `pruned` counts folders and prefixes
-    that were not asked for, and so not looked into. `unreadable` says of each folder or file that cannot be read why.
-    `known` counts the files that the lake has already. `s3_requests` were made to list.
+    `skipped` counts files by reason: digest, aggregated, other service, not asked for, no log. `pruned` counts folders
+    and prefixes that were not asked for, and so not looked into. `unreadable` says of each folder or file that cannot
+    be read why. `known` counts the files that the lake has already. `s3_requests` were made to list.
     """
 
     files: list[LogFile] = field(default_factory=list)
@@ -114,8 +114,8 @@ def find(
 ) -> Listing:
     """Log files of the inputs; `start` and `end` (inclusive) bound the delivery day that the path names.
 
-    Digests and aggregated events are counted, not listed; folders of `without` are not looked into where they lie below
-    an input. Raises InputError for an input that is not there.
+    Digests, aggregated events and other services' files are counted, not listed; folders of `without` are not looked
+    into where they lie below an input. Raises InputError for an input that is not there.
     """
     wanted = _Wanted(start, end, accounts, regions)
     listing = Listing()

@@ -382,13 +382,15 @@ def test_time_that_runs_out_in_a_file_writes_nothing(s3, monkeypatch):
         (LOGS, f"AWSLogs/111122223333/CloudTrail-Aggregated/eu-central-1/2024/05/06/{name()}", "aggregated"),
         (LOGS, "AWSLogs/111122223333/", "no log"),
         (LOGS, "AWSLogs/111122223333/CloudTrail/README.md", "no log"),
+        (LOGS, "o-a/AWSLogs/o-a/111122223333/Config/us-east-1/2024/5/6/ConfigHistory/x.json.gz", "other service"),
+        (LOGS, "AWSLogs/111122223333/vpcflowlogs/us-east-1/2024/05/06/x.log.gz", "other service"),
         (LAKE, "lake/flatfiles/dt=2024-05-06/x.json.gz", "own output"),
         (LAKE, "lake/quarantine/dt=2024-05-06/x.json.gz.jsonl", "own output"),
         (LAKE, "lake/parquettrails/eventdate=2024-05-06/x.json", "own output"),
     ],
 )
 def test_what_holds_no_events_is_skipped_unread(s3, bucket, object_key, why):
-    """Digests, aggregated events, own output and what is no log: not one request."""
+    """Digests, aggregated events, other services' files, own output and what is no log: not one request."""
     outcome = take(s3, ref(object_key, bucket), output_prefix="lake/")
     assert (outcome.state, outcome.why, s3.calls) == ("skipped", why, [])
 

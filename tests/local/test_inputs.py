@@ -65,13 +65,14 @@ def test_digests_aggregates_and_other_files_are_counted(tmp_path):
     )
     put(tmp_path, f"flat/{A}_CloudTrail-Digest_eu-central-1_my-trail_eu-central-1_20240506T000000Z.json.gz")
     put(tmp_path, f"AWSLogs/{folder(kind='CloudTrail-Aggregated')}/{name(kind='CloudTrail-Aggregated')}")
+    put(tmp_path, f"AWSLogs/{folder(kind='GuardDuty')}/0a1b2c3d.jsonl.gz")
     put(tmp_path, "README.md")
     put(tmp_path, "accounts.csv")
     put(tmp_path, f"AWSLogs/{folder()}/.DS_Store")
     put(tmp_path, f"AWSLogs/{folder()}/{name()}")
     listing = find([str(tmp_path)])
     assert len(listing.files) == 1
-    assert listing.skipped == {"digest": 2, "aggregated": 1, "no log": 3}
+    assert listing.skipped == {"digest": 2, "aggregated": 1, "other service": 1, "no log": 3}
 
 
 def test_what_people_have_at_hand_is_taken(tmp_path):
