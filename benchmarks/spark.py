@@ -87,8 +87,8 @@ def planning(files: int = 500_000, folders: int = 100) -> list[dict[str, Any]]:
 
 
 def _prepare(logs: Path, folder: Path, actions: int) -> None:
-    """Flat files of both ways from the same log files, with so many rare actions mixed in."""
-    from tests.glue.flat import flat_files
+    """Flat files of both ways from the same log files, with so many rare actions mixed in; ours by the flattener."""
+    from tests.glue.flat import flatten_all
 
     dice = random.Random(actions)
     (folder / "post").mkdir()
@@ -102,7 +102,8 @@ def _prepare(logs: Path, folder: Path, actions: int) -> None:
         records = json.loads(json.dumps(content), object_hook=_lower)["records"]
         lines = "\n".join(map(json.dumps, records)).encode()
         (folder / "post" / path.name).write_bytes(gzip.compress(lines, 1, mtime=0))
-    flat_files(logs, folder / "ours")
+    flatten_all(folder, logs)
+    (folder / "flatfiles").rename(folder / "ours")
 
 
 def _rare(action: int, dice: random.Random) -> dict[str, Any]:

@@ -1,48 +1,36 @@
-"""Flat files as the flattener writes them, made from log files with `RowMaker`: SOURCE/dt=<day>/<log file name>."""
+"""Flat files for the Parquet job, made by the flattener itself: SOURCE/dt=<day>/<log file name>."""
 
 import gzip
-import json
-import re
-from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
-from runtime.events.columns import PROMOTE
-from runtime.events.formats import BadFile, records
-from runtime.events.row import RowMaker, Unusable
-from runtime.local.inputs import InputError, find, open_bytes
+from runtime.events.flat import FlatMaker
+from runtime.events.formats import BadFile
+from runtime.events.row import RowMaker
+from runtime.local.inputs import find
+from tests.lambda_.aws import LAKE, LOGS, FakeS3, deadline, flattener, messages
 
 
 def line(maker: RowMaker, record: bytes, sourcefile: str) -> bytes:
-    """One flat row: column names and their text, null columns left out. Raises Unusable."""
-    row = maker.row(record, sourcefile)
-    values = zip((column.name for column in maker.columns), maker.full(row), strict=True)
-    flat = {name: value for name, value in values if value is not None}
-    return json.dumps(flat, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+    """One flat row. Raises Unusable."""
+    return FlatMaker(maker).line(record, sourcefile)
 
 
-def flat_files(logs: Path, source: Path, promote: Iterable[str] = PROMOTE) -> int:
-    """Flatten all log files below `logs`; what is no row is left out. Returns the number of rows."""
-    maker = RowMaker(promote)
-    rows = 0
-    for file in find([str(logs)]).files:
-        lines = []
-        try:
-            with open_bytes(file) as stream:
-                for record in records(stream):
-                    if isinstance(record, bytes):
-                        try:
-                            lines.append(line(maker, record, file.key))
-                        except Unusable:
-                            continue
-        except (BadFile, InputError, OSError):
-            continue
-        if lines:
-            name = file.key.rsplit("/", 1)[-1]
-            stamp = re.search(r"_(\d{4})(\d\d)(\d\d)T", name)
-            day = "-".join(stamp.groups()) if stamp else "1970-01-01"
-            put(source, day, name, *lines)
-            rows += len(lines)
-    return rows
+def flatten_all(root: Path, *logs: Path) -> None:
+    """Have the flattener take all log files below `logs`; ROOT/flatfiles and ROOT/quarantine are what it wrote."""
+    s3 = FakeS3()
+    take, time_left = flattener(s3).take, deadline()
+    for folder in logs:
+        for file in find([str(folder)]).files:
+            s3.add(LOGS, file.key, Path(file.uri).read_bytes())
+            with suppress(BadFile):  # dead-lettered; the flattener has set it aside with its reason
+                take(messages.Ref(LOGS, file.key), time_left)
+            del s3.objects[LOGS, file.key]
+            s3.calls.clear()
+    for (bucket, key), found in s3.objects.items():
+        assert bucket == LAKE
+        (root / key).parent.mkdir(parents=True, exist_ok=True)
+        (root / key).write_bytes(found["Body"])
 
 
 def put(source: Path, day: str, name: str, *lines: bytes) -> Path:

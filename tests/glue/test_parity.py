@@ -1,5 +1,6 @@
-"""The same log files through flat files and Spark, and through the local engine: the same rows, types and answers."""
+"""The same log files through the flattener and Spark, and through the local engine: the same rows, types and answers."""
 
+import json
 from datetime import date
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from runtime.local.lake import Lake
 from runtime.local.sample.write import write_sample
 from tests.conftest import REAL_DATA
 from tests.glue.conftest import Job
-from tests.glue.flat import flat_files
+from tests.glue.flat import flatten_all
 from tests.local.logs import quarantine
 
 
@@ -25,8 +26,7 @@ def lakes(spark, tmp_path_factory) -> tuple[Job, Path, dict, object]:
     write_sample(root / "sample", events=1_500, days=4, hostile=True)
     inputs = [root / "sample", *([REAL_DATA] if REAL_DATA.exists() else [])]
     job = Job(root)
-    for folder in inputs:
-        flat_files(folder, job.source)
+    flatten_all(root, *inputs)
     metrics = job.run()
     local = Lake(root / "local")
     summary = ingest([str(folder) for folder in inputs], local, workers=1)
@@ -60,6 +60,19 @@ def test_same_differing_copies(lakes):
         return sorted((line["key"], sorted(line["row"].items())) for line in found)
 
     assert set_aside(job.quarantine()) == set_aside(quarantine(local))
+
+
+def test_same_quarantine(lakes):
+    """What is no row, a record or a whole file, is set aside by both: the same bytes, place and reason."""
+    job, local, _, _ = lakes
+
+    def set_aside(lines: list[dict]) -> list[str]:
+        names = ("kind", "key", "position", "reason", "record", "record_base64")
+        return sorted(str(tuple(line.get(n) for n in names)) for line in lines if line["kind"] in ("record", "file"))
+
+    flattener = [json.loads(x) for p in job.source.parent.glob("quarantine/dt=*/*.jsonl") for x in p.open()]
+    assert set_aside(flattener) == set_aside(quarantine(local))
+    assert {line["kind"] for line in flattener} == {"record", "file"}
 
 
 def test_same_types(lakes):
