@@ -1,13 +1,15 @@
-"""Makes the flattener's zip for Lambda: our sources and two locked wheels, the same bytes wherever it is made.
+"""Makes the zips that AWS runs, the same bytes wherever they are made: Lambda's with two locked wheels, and Glue's.
 
 Files are stored, not compressed: compressors differ from machine to machine, and Lambda unpacks the zip anyway.
 """
 
 import argparse
+import io
 import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 REPO = Path(__file__).parents[1]
@@ -21,31 +23,52 @@ _LEFT_OUT = (".pyc", ".pyi", "/RECORD")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
+# The job needs nothing but Spark, boto3 and the standard library, all of which Glue has: no wheel goes with it.
+GLUE_SOURCES = ("runtime/__init__.py", "runtime/events/__init__.py", "runtime/events/columns.py", "runtime/glue/*.py")
+
+
 class BundleError(RuntimeError):
     """The bundle cannot be made; the text says why."""
 
 
 def bundle(target: Path, arch: str = "arm64", python: str = "3.13") -> int:
     """Write the zip for an architecture and a version of Python; returns its size in bytes. Raises BundleError."""
-    files = {str(path.relative_to(REPO)): path.read_bytes() for name in SOURCES for path in REPO.glob(name)}
+    files = _sources(SOURCES)
     with tempfile.TemporaryDirectory() as folder:
         for wheel in _wheels(Path(folder), arch, python):
             with zipfile.ZipFile(wheel) as archive:
                 names = [name for name in archive.namelist() if not name.endswith(("/", *_LEFT_OUT))]
                 files |= {name: archive.read(name) for name in names}
+    content = _zipped(files)
+    if len(content) > LIMIT:
+        raise BundleError(
+            f"{target} would have {len(content):,} bytes, more than {LIMIT:,}: look at what {LOCK} brings"
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_suffix(".partial")
-    with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as out:
+    partial.write_bytes(content)
+    partial.replace(target)
+    return len(content)
+
+
+def glue_zip() -> bytes:
+    """The Parquet job's modules, for --extra-py-files; its script is `runtime/glue/job.py`."""
+    return _zipped(_sources(GLUE_SOURCES))
+
+
+def _sources(patterns: Iterable[str]) -> dict[str, bytes]:
+    return {path.relative_to(REPO).as_posix(): path.read_bytes() for name in patterns for path in REPO.glob(name)}
+
+
+def _zipped(files: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as out:
         for name in sorted(files):
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.create_system = 3  # Unix, so that the mode below counts
             entry.external_attr = (0o755 if name.endswith(".so") else 0o644) << 16
             out.writestr(entry, files[name])
-    size = partial.stat().st_size
-    if size > LIMIT:
-        raise BundleError(f"{partial} has {size:,} bytes, more than {LIMIT:,}: look at what {LOCK} brings")
-    partial.replace(target)
-    return size
+    return buffer.getvalue()
 
 
 def _wheels(folder: Path, arch: str, python: str) -> list[Path]:

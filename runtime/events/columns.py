@@ -282,6 +282,9 @@ def columns(promote: Iterable[str] = PROMOTE) -> tuple[Column, ...]:
 
 COLUMNS: tuple[Column, ...] = columns()
 
+VERSION = 2
+"""Version of `record -> row`; raised when the same record would give another row."""
+
 CONTENT: frozenset[str] = frozenset(c.name for c in COLUMNS if c.kind is not Kind.PROMOTED) - {"sourcefile"}
 """Names of the columns that say what an event is: two copies that are equal in them are duplicates.
 

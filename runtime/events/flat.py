@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from runtime.events.columns import COLUMNS, FIXED, TAIL, Column, Kind
+from runtime.events.columns import COLUMNS, FIXED, TAIL, VERSION, Column, Kind
 from runtime.events.fast import Values
-from runtime.events.row import VERSION, Row, RowMaker, copy_promoted, is_plain_time
+from runtime.events.row import Row, RowMaker, copy_promoted, is_plain_time
 
 _encode_into = msgspec.json.Encoder().encode_into
 _COMMA = ord(",")

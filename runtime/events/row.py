@@ -21,10 +21,6 @@ import msgspec
 from runtime.events.columns import FIXED, PROMOTE, TAIL, Column, Kind, columns
 from runtime.events.fast import Decoded, TypeTree, Values, fast_way
 
-VERSION = 2
-"""Version of the row; raised when the same record would give another row."""
-
-
 T = TypeVar("T")
 
 

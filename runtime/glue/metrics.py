@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from runtime.events.row import VERSION
+from runtime.events.columns import VERSION
 
 
 class Unbalanced(AssertionError):

@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("pyspark")
 
-from runtime.events.row import VERSION
+from runtime.events.columns import VERSION
 from runtime.glue import aws
 from runtime.glue.metrics import Metrics, Unbalanced, send
 from runtime.glue.storage import File, storage

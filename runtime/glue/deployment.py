@@ -1,0 +1,24 @@
+"""How the job stands on Glue: version, workers' rule and default arguments; read by whoever deploys it. No Spark here."""
+
+GLUE_VERSION = "5.1"
+SCRIPT = "runtime/glue/job.py"
+MAX_CONCURRENT_RUNS = 1  # the job relies on it: it holds no lock on S3
+
+
+def default_arguments(source: str, lake: str, modules: str, scratch: str, **own: str) -> dict[str, str]:
+    """Default arguments of the Glue job; `own` are further ones of `arguments.ARGUMENTS`, by name.
+
+    `source` and `lake` are `s3://bucket/prefix`; `modules` is the object that holds `tools.bundle.glue_zip()`, `scratch`
+    a prefix for Glue's temporary files. No package is to be installed: --additional-python-modules stays unset.
+    """
+    return {
+        "--job-language": "python",
+        "--job-bookmark-option": "job-bookmark-enable",
+        "--extra-py-files": modules,
+        "--TempDir": scratch,
+        "--enable-metrics": "true",
+        "--enable-continuous-cloudwatch-log": "true",
+        "--source": source,
+        "--lake": lake,
+        **{f"--{name}": value for name, value in own.items()},
+    }
