@@ -41,9 +41,7 @@ def bundle(target: Path, arch: str = "arm64", python: str = "3.13") -> int:
                 files |= {name: archive.read(name) for name in names}
     content = _zipped(files)
     if len(content) > LIMIT:
-        raise BundleError(
-            f"{target} would have {len(content):,} bytes, more than {LIMIT:,}: look at what {LOCK} brings"
-        )
+        raise BundleError(f"{target} would have {len(content):,} bytes, above {LIMIT:,}: look at what {LOCK} brings")
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_suffix(".partial")
     partial.write_bytes(content)

@@ -1,4 +1,4 @@
-"""How the job stands on Glue: version, workers' rule and default arguments; read by whoever deploys it. No Spark here."""
+"""How the job stands on Glue: version, concurrency, default arguments; read by whoever deploys it. No Spark here."""
 
 GLUE_VERSION = "5.1"
 SCRIPT = "runtime/glue/job.py"
@@ -8,8 +8,8 @@ MAX_CONCURRENT_RUNS = 1  # the job relies on it: it holds no lock on S3
 def default_arguments(source: str, lake: str, modules: str, scratch: str, **own: str) -> dict[str, str]:
     """Default arguments of the Glue job; `own` are further ones of `arguments.ARGUMENTS`, by name.
 
-    `source` and `lake` are `s3://bucket/prefix`; `modules` is the object that holds `tools.bundle.glue_zip()`, `scratch`
-    a prefix for Glue's temporary files. No package is to be installed: --additional-python-modules stays unset.
+    `source` and `lake` are `s3://bucket/prefix`; `modules` is the object that holds `tools.bundle.glue_zip()`,
+    `scratch` a prefix for Glue's temporary files. No package is to be installed: --additional-python-modules stays unset.
     """
     return {
         "--job-language": "python",
