@@ -9,7 +9,8 @@ def default_arguments(source: str, lake: str, modules: str, scratch: str, **own:
     """Default arguments of the Glue job; `own` are further ones of `arguments.ARGUMENTS`, by name.
 
     `source` and `lake` are `s3://bucket/prefix`; `modules` is the object that holds `tools.bundle.glue_zip()`,
-    `scratch` a prefix for Glue's temporary files. No package is to be installed: --additional-python-modules stays unset.
+    `scratch` a prefix for Glue's temporary files. No package is to be installed: --additional-python-modules
+    stays unset.
     """
     return {
         "--job-language": "python",
