@@ -1,33 +1,25 @@
 """Athena: a workgroup whose settings nobody can get round, and every named query."""
 
-from typing import NotRequired, TypedDict
-
 import pulumi
 import pulumi_aws as aws
 
 from components import policies
-from components.names import Names
+from components.part import PartArgs
 from components.settings import AthenaSettings
 from runtime.athena import named
 
 GB = 1024**3
 
 
-class AthenaArgs(TypedDict):
+class AthenaArgs(PartArgs):
     """What Athena needs."""
 
     settings: AthenaSettings
     """Its settings, with every default filled in. Required."""
-    names: Names
-    """Names of the pipeline. Required."""
     lake_bucket: str
     """Name of the lake's bucket, which also holds results. Required."""
     database: pulumi.Input[str]
     """The database that the named queries are for. Required."""
-    lake_key_arn: NotRequired[pulumi.Input[str] | None]
-    """The KMS key of the lake. Default: none."""
-    tags: NotRequired[dict[str, str]]
-    """Its tags. Default: none."""
 
 
 class Athena(pulumi.ComponentResource):
@@ -37,7 +29,7 @@ class Athena(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: AthenaArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("trailsight:index:Athena", name, {}, opts)
-        key = args.get("lake_key_arn")
+        key = args["lake_key_arn"]
         workgroup = aws.athena.Workgroup(
             name,
             name=args["names"].part("athena", 128),
@@ -58,7 +50,7 @@ class Athena(pulumi.ComponentResource):
                     ),
                 ),
             ),
-            tags=args.get("tags"),
+            tags=args["tags"],
             opts=pulumi.ResourceOptions(parent=self),
         )
         for query in named.load().values():

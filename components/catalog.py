@@ -2,13 +2,13 @@
 
 import base64
 import json
-from typing import Any, NotRequired, TypedDict
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
 from components import policies
-from components.names import Names
+from components.part import PartArgs
 from components.settings import CatalogMode, CatalogSettings
 from runtime.athena import view
 from runtime.events.columns import PARTITION, PROMOTE, Column, columns
@@ -32,13 +32,11 @@ _FORMATS = {
 _TableColumn = aws.glue.CatalogTableStorageDescriptorColumnArgs
 
 
-class CatalogArgs(TypedDict):
+class CatalogArgs(PartArgs):
     """What the catalog needs."""
 
     settings: CatalogSettings
     """Its settings, with every default filled in. Required."""
-    names: Names
-    """Names of the pipeline. Required."""
     lake_bucket: str
     """Name of the lake's bucket. Required."""
     promote: list[str]
@@ -47,12 +45,6 @@ class CatalogArgs(TypedDict):
     """Name of the Parquet job, which a workflow of crawlers starts. Required."""
     schedule: str
     """When that workflow starts. Required."""
-    lake_key_arn: NotRequired[pulumi.Input[str] | None]
-    """The KMS key of the lake. Default: none."""
-    role_options: NotRequired[dict[str, Any]]
-    """Arguments of every role: path and permissions boundary. Default: none."""
-    tags: NotRequired[dict[str, str]]
-    """Its tags. Default: none."""
 
 
 class Catalog(pulumi.ComponentResource):
@@ -68,7 +60,7 @@ class Catalog(pulumi.ComponentResource):
             name,
             name=settings.get("database") or args["names"].database,
             description="CloudTrail events, flattened",
-            tags=args.get("tags"),
+            tags=args["tags"],
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.tables = []
@@ -84,7 +76,7 @@ class Catalog(pulumi.ComponentResource):
 
     def _crawl(self, name: str, args: CatalogArgs, database: aws.glue.CatalogDatabase) -> None:
         """Two crawlers, and the workflow crawl -> job -> crawl."""
-        names, tags = args["names"], args.get("tags")
+        names, tags = args["names"], args["tags"]
         here = pulumi.ResourceOptions(parent=self)
         database_name = args["settings"].get("database") or names.database
         role = aws.iam.Role(
@@ -94,14 +86,14 @@ class Catalog(pulumi.ComponentResource):
                 policies.trust("glue", names.where, names.where.arn("glue", f"crawler/{names.pipeline}-*"))
             ),
             tags=tags,
-            **args.get("role_options", {}),
+            **args["role_options"],
             opts=here,
         )
         rights: pulumi.Resource = aws.iam.RolePolicy(
             f"{name}-crawler-role-policy",
             role=role.name,
             policy=pulumi.Output.json_dumps(
-                pulumi.Output.from_input(args.get("lake_key_arn")).apply(
+                pulumi.Output.from_input(args["lake_key_arn"]).apply(
                     lambda key: policies.crawler(
                         names,
                         lake=names.where.bucket(args["lake_bucket"]),

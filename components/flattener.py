@@ -2,13 +2,13 @@
 
 import zipfile
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import NotRequired
 
 import pulumi
 import pulumi_aws as aws
 
 from components import policies
-from components.names import Names
+from components.part import PartArgs
 from components.settings import Architecture, FlattenerSettings
 
 BUNDLE = Path(__file__).parents[1] / "build" / "flattener.zip"
@@ -23,13 +23,11 @@ class BundleError(ValueError):
     """The bundle is missing or made for another processor; the text says what to run."""
 
 
-class FlattenerArgs(TypedDict):
+class FlattenerArgs(PartArgs):
     """What a flattener needs."""
 
     settings: FlattenerSettings
     """Its settings, with every default filled in. Required."""
-    names: Names
-    """Names of the pipeline. Required."""
     log_bucket: pulumi.Input[str]
     """Name of the log bucket. Required."""
     log_owner: str
@@ -44,12 +42,6 @@ class FlattenerArgs(TypedDict):
     """All promoted paths; empty for the shipped ones. Required."""
     log_key_arn: NotRequired[pulumi.Input[str] | None]
     """The KMS key of the log bucket. Default: none."""
-    lake_key_arn: NotRequired[pulumi.Input[str] | None]
-    """The KMS key of the lake. Default: none."""
-    role_options: NotRequired[dict[str, Any]]
-    """Arguments of every role: path and permissions boundary. Default: none."""
-    tags: NotRequired[dict[str, str]]
-    """Its tags. Default: none."""
 
 
 class Flattener(pulumi.ComponentResource):
@@ -60,7 +52,7 @@ class Flattener(pulumi.ComponentResource):
     role_arn: pulumi.Output[str]
 
     def __init__(self, name: str, args: FlattenerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        settings, names, tags = args["settings"], args["names"], args.get("tags")
+        settings, names, tags = args["settings"], args["names"], args["tags"]
         _checked(BUNDLE, settings["architecture"])
         super().__init__("trailsight:index:Flattener", name, {}, opts)
         here = pulumi.ResourceOptions(parent=self)
@@ -77,7 +69,7 @@ class Flattener(pulumi.ComponentResource):
             name=names.role("flattener"),
             assume_role_policy=pulumi.Output.json_dumps(policies.lambda_trust()),
             tags=tags,
-            **args.get("role_options", {}),
+            **args["role_options"],
             opts=here,
         )
         rights = aws.iam.RolePolicy(
@@ -85,7 +77,7 @@ class Flattener(pulumi.ComponentResource):
             role=role.name,
             policy=pulumi.Output.json_dumps(
                 pulumi.Output.all(
-                    logs=args["log_bucket"], log_key=args.get("log_key_arn"), lake_key=args.get("lake_key_arn")
+                    logs=args["log_bucket"], log_key=args.get("log_key_arn"), lake_key=args["lake_key_arn"]
                 ).apply(
                     lambda known: policies.flattener(
                         names,
@@ -105,7 +97,7 @@ class Flattener(pulumi.ComponentResource):
             "OUTPUT_OWNER": names.where.account,
             "LOG_OWNER": args["log_owner"],
             "UNPACKED_LIMIT_MB": str(settings["unpacked_limit_mb"]),
-            "KMS_KEY": args.get("lake_key_arn"),
+            "KMS_KEY": args["lake_key_arn"],
             "PROMOTE": ",".join(args["promote"]) or None,
         }
         function = aws.lambda_.Function(

@@ -1,12 +1,12 @@
 """The way of a new log file to the flattener: notification, queue, dead-letter queue."""
 
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NotRequired
 
 import pulumi
 import pulumi_aws as aws
 
 from components import policies
-from components.names import Names
+from components.part import PartArgs
 from components.settings import ExistingLogsSettings, Notification, QueueNotification
 
 DAY = 24 * 60 * 60
@@ -15,11 +15,9 @@ DAY = 24 * 60 * 60
 VISIBILITY = 6
 
 
-class IntakeArgs(TypedDict):
+class IntakeArgs(PartArgs):
     """What an intake needs."""
 
-    names: Names
-    """Names of the pipeline. Required."""
     bucket: pulumi.Input[str]
     """Name of the log bucket. Required."""
     prefix: str
@@ -36,8 +34,6 @@ class IntakeArgs(TypedDict):
     """Other receivers of the bucket's notifications. Default: none."""
     after: NotRequired[list[pulumi.Resource]]
     """What must exist before the bucket notifies. Default: nothing."""
-    tags: NotRequired[dict[str, str]]
-    """Its tags. Default: none."""
 
 
 class Intake(pulumi.ComponentResource):
@@ -52,7 +48,7 @@ class Intake(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: IntakeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("trailsight:index:Intake", name, {}, opts)
-        names, tags = args["names"], args.get("tags")
+        names, tags = args["names"], args["tags"]
         here = pulumi.ResourceOptions(parent=self)
         dlq = aws.sqs.Queue(
             f"{name}-dlq",

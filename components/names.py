@@ -1,7 +1,7 @@
-"""Names and ARNs of a pipeline's parts, before any of them exists: pure, so that policies can precede what they name.
+"""Names and ARNs of a pipeline's parts before any of them exists: pure, so policies can precede what they name.
 
-Where AWS wants a name beforehand (a trail, whose ARN its bucket's policy names; a Glue job, which loses its bookmark with
-its name) or across stacks, it is made here from the pipeline's name; each fits its service's limit.
+Where AWS wants a name beforehand (a trail, whose ARN its bucket's policy names; a Glue job, which loses its bookmark
+with its name) or across stacks, it is made here from the pipeline's name; each fits its service's limit.
 """
 
 import hashlib

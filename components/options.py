@@ -1,4 +1,4 @@
-"""Resource options that say something: which resources outlive a destroy, and what is taken over from an earlier one."""
+"""Which resources outlive a destroy, and which are taken over from an earlier one, as resource options."""
 
 import pulumi
 

@@ -2,27 +2,23 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
 from components import policies
-from components.names import Names
+from components.part import PartArgs
 from components.settings import JobSettings
+from runtime.glue import deployment
 
 REPO = Path(__file__).parents[1]
-SCRIPT = "runtime/glue/job.py"
-LIBRARY = ("runtime/__init__.py", "runtime/events/*.py", "runtime/glue/*.py")
 
 
-class ParquetJobArgs(TypedDict):
+class ParquetJobArgs(PartArgs):
     """What the job needs."""
 
     settings: JobSettings
     """Its settings, with every default filled in. Required."""
-    names: Names
-    """Names of the pipeline. Required."""
     lake_bucket: str
     """Name of the lake's bucket. Required."""
     promote: list[str]
@@ -31,12 +27,6 @@ class ParquetJobArgs(TypedDict):
     """Whether it has a schedule of its own; a workflow may start it instead. Required."""
     after: list[pulumi.Resource]
     """What must exist before the scripts are put into the bucket. Required."""
-    lake_key_arn: NotRequired[pulumi.Input[str] | None]
-    """The KMS key of the lake. Default: none."""
-    role_options: NotRequired[dict[str, Any]]
-    """Arguments of every role: path and permissions boundary. Default: none."""
-    tags: NotRequired[dict[str, str]]
-    """Its tags. Default: none."""
 
 
 class ParquetJob(pulumi.ComponentResource):
@@ -47,7 +37,7 @@ class ParquetJob(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ParquetJobArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("trailsight:index:ParquetJob", name, {}, opts)
-        settings, names, tags = args["settings"], args["names"], args.get("tags")
+        settings, names, tags = args["settings"], args["names"], args["tags"]
         here = pulumi.ResourceOptions(parent=self)
         # Fixed, since a job that is replaced loses its bookmark.
         job_name = names.part("parquet", 255)
@@ -68,14 +58,14 @@ class ParquetJob(pulumi.ComponentResource):
                 policies.trust("glue", names.where, names.where.arn("glue", f"job/{job_name}"))
             ),
             tags=tags,
-            **args.get("role_options", {}),
+            **args["role_options"],
             opts=here,
         )
         rights = aws.iam.RolePolicy(
             f"{name}-role-policy",
             role=role.name,
             policy=pulumi.Output.json_dumps(
-                pulumi.Output.from_input(args.get("lake_key_arn")).apply(
+                pulumi.Output.from_input(args["lake_key_arn"]).apply(
                     lambda key: policies.job(
                         names,
                         lake=names.where.bucket(args["lake_bucket"]),
@@ -87,8 +77,8 @@ class ParquetJob(pulumi.ComponentResource):
             ),
             opts=here,
         )
-        script = _put(f"{name}-script", self, args, "job.py", [SCRIPT], pulumi.FileAsset(str(REPO / SCRIPT)))
-        files = sorted(str(path.relative_to(REPO)) for pattern in LIBRARY for path in REPO.glob(pattern))
+        script = _put(f"{name}-script", self, args, "job.py", [deployment.SCRIPT], pulumi.FileAsset(str(REPO / deployment.SCRIPT)))
+        files = sorted(str(path.relative_to(REPO)) for pattern in deployment.MODULES for path in REPO.glob(pattern))
         library = _put(
             f"{name}-library",
             self,
@@ -98,17 +88,14 @@ class ParquetJob(pulumi.ComponentResource):
             pulumi.AssetArchive({file: pulumi.FileAsset(str(REPO / file)) for file in files}),
         )
         lake = f"s3://{args['lake_bucket']}"
-        arguments: dict[str, pulumi.Input[str]] = {
-            "--source": f"{lake}/{policies.FLATFILES.rstrip('/')}",
-            "--lake": lake,
-            "--days": str(settings["days"]),
-            "--promote": ",".join(args["promote"]),
-            "--extra-py-files": library,
-            "--job-bookmark-option": "job-bookmark-enable",
-            "--enable-metrics": "true",
-            "--custom-logGroup-prefix": prefix,
-            "--TempDir": f"{lake}/{policies.STATE[1]}temporary/",
-        }
+        own = {"days": str(settings["days"]), "promote": ",".join(args["promote"]), "custom-logGroup-prefix": prefix}
+        arguments = deployment.default_arguments(
+            f"{lake}/{policies.FLATFILES.rstrip('/')}",
+            lake,
+            "",
+            f"{lake}/{policies.STATE[1]}temporary/",
+            **{key: value for key, value in own.items() if value},
+        )
         job = aws.glue.Job(
             name,
             name=job_name,
@@ -120,10 +107,10 @@ class ParquetJob(pulumi.ComponentResource):
             number_of_workers=settings["workers"],
             timeout=settings["timeout_minutes"],
             max_retries=0,
-            execution_property=aws.glue.JobExecutionPropertyArgs(max_concurrent_runs=1),
+            execution_property=aws.glue.JobExecutionPropertyArgs(max_concurrent_runs=deployment.MAX_CONCURRENT_RUNS),
             # A compaction that meets a load waits instead of failing.
             job_run_queuing_enabled=True,
-            default_arguments={key: value for key, value in arguments.items() if value != ""},
+            default_arguments={**arguments, "--extra-py-files": library},
             tags=tags,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[rights]),
         )

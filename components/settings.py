@@ -1,7 +1,7 @@
 """What a user may set: the sections of a pipeline's arguments, each field with a sentence and its default.
 
-The YAML files have the same sections and keys (in camelCase); the loader, the JSON Schema and the docs' reference are made
-from these classes. What decides which resources exist is plain; an `Input` may be another resource's output.
+The YAML files have the same sections and keys (in camelCase); the loader, the JSON Schema and the docs' reference are
+made from these classes. What decides which resources exist is plain; an `Input` may be another resource's output.
 No `from __future__ import annotations` here: it breaks Pulumi's inference of the package schema.
 """
 

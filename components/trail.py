@@ -1,12 +1,12 @@
 """The trail: what CloudTrail records and where it delivers, never the pipeline's own reading and writing."""
 
-from typing import Any, NotRequired, TypedDict
+from typing import NotRequired
 
 import pulumi
 import pulumi_aws as aws
 
 from components import policies
-from components.names import Names
+from components.part import PartArgs
 from components.settings import ReadWrite, TrailSettings
 
 S3, FUNCTION, QUEUE = "AWS::S3::Object", "AWS::Lambda::Function", "AWS::SQS::Queue"
@@ -16,25 +16,21 @@ Selector = aws.cloudtrail.TrailAdvancedEventSelectorArgs
 FieldSelector = aws.cloudtrail.TrailAdvancedEventSelectorFieldSelectorArgs
 
 
-class TrailArgs(TypedDict):
+class TrailArgs(PartArgs):
     """What a trail needs."""
 
     settings: TrailSettings
     """The trail's settings, with every default filled in. Required."""
-    names: Names
-    """Names of the pipeline. Required."""
     bucket: pulumi.Input[str]
     """Name of the bucket that it delivers to. Required."""
     prefix: str
     """What stands before AWSLogs/ in the bucket. Required."""
     own_arns: dict[str, list[str]]
     """By resource type, ARN beginnings of the pipeline's own parts, whose data events are never recorded. Required."""
+    after: list[pulumi.Resource]
+    """What CreateTrail checks: the bucket's policy and the key's. Required."""
     key_arn: NotRequired[pulumi.Input[str] | None]
     """The KMS key that encrypts the log files. Default: none."""
-    role_options: NotRequired[dict[str, Any]]
-    """Arguments of every role: path and permissions boundary. Default: none."""
-    tags: NotRequired[dict[str, str]]
-    """Its tags. Default: none."""
 
 
 class Trail(pulumi.ComponentResource):
@@ -46,10 +42,10 @@ class Trail(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: TrailArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("trailsight:index:Trail", name, {}, opts)
-        settings, names, tags = args["settings"], args["names"], args.get("tags")
+        settings, names, tags = args["settings"], args["names"], args["tags"]
         here = pulumi.ResourceOptions(parent=self)
         trail_name = names.trail(settings.get("name"))
-        after: list[pulumi.Resource] = []
+        after = list(args["after"])
         group_arn: pulumi.Input[str] | None = None
         role_arn: pulumi.Input[str] | None = None
         if settings["cloudwatch_logs"]["enabled"]:
@@ -68,7 +64,7 @@ class Trail(pulumi.ComponentResource):
                     policies.trust("cloudtrail", names.where, names.trail_arn(settings.get("name")))
                 ),
                 tags=tags,
-                **args.get("role_options", {}),
+                **args["role_options"],
                 opts=here,
             )
             after.append(

@@ -12,6 +12,8 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from runtime.glue.deployment import MODULES
+
 REPO = Path(__file__).parents[1]
 SOURCES = ("runtime/__init__.py", "runtime/events/*.py", "runtime/lambda/*.py")
 LOCK = "requirements/lambda.txt"
@@ -21,10 +23,6 @@ MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}  # as Lambda names them, and
 GLIBC = range(17, 35)
 _LEFT_OUT = (".pyc", ".pyi", "/RECORD")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-
-
-# The job needs nothing but Spark, boto3 and the standard library, all of which Glue has: no wheel goes with it.
-GLUE_SOURCES = ("runtime/__init__.py", "runtime/events/__init__.py", "runtime/events/columns.py", "runtime/glue/*.py")
 
 
 class BundleError(RuntimeError):
@@ -51,7 +49,7 @@ def bundle(target: Path, arch: str = "arm64", python: str = "3.13") -> int:
 
 def glue_zip() -> bytes:
     """The Parquet job's modules, for --extra-py-files; its script is `runtime/glue/job.py`."""
-    return _zipped(_sources(GLUE_SOURCES))
+    return _zipped(_sources(MODULES))
 
 
 def _sources(patterns: Iterable[str]) -> dict[str, bytes]:

@@ -1,0 +1,348 @@
+"""`CloudTrailPipeline`: the whole way from CloudTrail to QuickSight, composed of the other components."""
+
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+from components import policies
+from components.athena import Athena
+from components.buckets import Bucket, expire, tidy
+from components.catalog import Catalog
+from components.checks import check
+from components.console import Console
+from components.defaults import complete
+from components.flattener import BATCHING_WINDOW, Flattener
+from components.intake import Intake
+from components.keys import Key
+from components.monitoring import Monitoring
+from components.names import Names, Where
+from components.parquet_job import ParquetJob
+from components.part import PartArgs
+from components.settings import (
+    CatalogMode,
+    CloudTrailPipelineArgs,
+    EncryptionSettings,
+    KmsMode,
+    LakeSettings,
+    LogsSettings,
+    TrailMode,
+)
+from components.trail import FUNCTION, GLUE, QUEUE, S3, Trail
+from runtime.events.columns import PROMOTE
+
+
+class CloudTrailPipeline(pulumi.ComponentResource):
+    """A CloudTrail lake in one account and Region, from the trail to the dashboard.
+
+    Raises SettingsError, before anything is registered, with every mistake in `args`.
+    """
+
+    log_bucket: pulumi.Output[str]
+    """Name of the log bucket."""
+    trail_arn: pulumi.Output[str | None]
+    """ARN of the trail, if it is the pipeline's own."""
+    lake_bucket: pulumi.Output[str | None]
+    """Name of the lake's bucket."""
+    queue_url: pulumi.Output[str | None]
+    """URL of the queue of new log files, which `trailsight backfill` sends to."""
+    dlq_url: pulumi.Output[str | None]
+    """URL of the dead-letter queue, which `trailsight replay` empties."""
+    job_name: pulumi.Output[str | None]
+    """Name of the Parquet job."""
+    database: pulumi.Output[str | None]
+    """Name of the Glue database; its tables are flatfiles and parquettrails, its view cloudtrail_logs."""
+    workgroup: pulumi.Output[str | None]
+    """Name of the Athena workgroup."""
+    dashboard_url: pulumi.Output[str | None]
+    """Where the QuickSight dashboard is."""
+    alarm_topic_arn: pulumi.Output[str | None]
+    """ARN of the topic that alarms go to."""
+    console_links: pulumi.Output[dict[str, str]]
+    """Where to look in the AWS console, by part."""
+    owner_commands: pulumi.Output[list[str]]
+    """What the owner of an existing log bucket has to run; empty when nothing is."""
+
+    def __init__(self, name: str, args: CloudTrailPipelineArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("trailsight:index:CloudTrailPipeline", name, {}, opts)
+        settings = complete(args)
+        names = Names(name, self._where(), settings["iam"]["name_prefix"], settings["iam"]["path"])
+        check(settings, names)
+        self._names, self._settings = names, settings
+        self._here = pulumi.ResourceOptions(parent=self)
+        boundary = settings["iam"].get("permissions_boundary")
+        self._role_options = {"path": settings["iam"]["path"], "permissions_boundary": boundary}
+
+        logs, lake = settings["logs"], settings["lake"]
+        outputs: dict[str, Any] = {}
+        links = Console(names.where)
+        log_key, log_bucket = self._logs(logs)
+        log_name: pulumi.Input[str] = log_bucket.name if log_bucket else logs["existing"]["bucket"]
+        prefix = policies.log_prefix(logs["prefix"])
+        shown: dict[str, pulumi.Input[str]] = {"logs": pulumi.Output.from_input(log_name).apply(links.bucket)}
+        trail = self._trail(logs, log_name, log_key, log_bucket) if self._has_trail else None
+        if trail:
+            outputs["trail_arn"] = trail.arn
+            shown["trail"] = trail.arn.apply(links.trail)
+        if lake["enabled"]:
+            outputs |= self._lake(lake, log_name, log_key, f"{prefix}AWSLogs/", log_bucket, trail, links, shown)
+        outputs["log_bucket"] = pulumi.Output.from_input(log_name)
+        outputs["console_links"] = pulumi.Output.from_input(shown)
+        outputs["owner_commands"] = self._owner_commands(logs)
+        for output in self.__annotations__:
+            setattr(self, output, pulumi.Output.from_input(outputs.get(output)))
+        self.register_outputs({output: getattr(self, output) for output in self.__annotations__})
+
+    @property
+    def _has_trail(self) -> bool:
+        return self._settings["trail"]["mode"] is TrailMode.ACCOUNT
+
+    @property
+    def _log_owner(self) -> str:
+        existing = self._settings["logs"].get("existing")
+        return (existing.get("account") if existing else None) or self._names.where.account
+
+    def _where(self) -> Where:
+        look = pulumi.InvokeOptions(parent=self)
+        partition = aws.get_partition(opts=look)
+        account, region = aws.get_caller_identity(opts=look).account_id, aws.get_region(opts=look).region
+        return Where(partition.partition, partition.dns_suffix, account, region)
+
+    def _part(self, lake_key: Any) -> PartArgs:
+        return {
+            "names": self._names,
+            "lake_key_arn": lake_key,
+            "role_options": self._role_options,
+            "tags": self._settings["tags"],
+        }
+
+    def _key(self, part: str, encryption: EncryptionSettings, policy: policies.Document, protect: bool) -> Any:
+        """ARN of the key that encrypts a bucket: made here, given, or None."""
+        if encryption["kms"] is KmsMode.GIVEN:
+            return encryption["key_arn"]
+        if encryption["kms"] is KmsMode.NONE:
+            return None
+        description = f"Trailsight {self._names.pipeline}: {part}"
+        return Key(
+            f"{self._names.pipeline}-{part}-key",
+            {"description": description, "policy": policy, "protect": protect, "tags": self._settings["tags"]},
+            self._here,
+        ).arn
+
+    def _logs(self, logs: LogsSettings) -> tuple[Any, Bucket | None]:
+        """The log bucket's key and the bucket; no bucket where it is somebody else's."""
+        if existing := logs.get("existing"):
+            return existing.get("key_arn"), None
+        names = self._names
+        trails = [names.trail_arn(self._settings["trail"].get("name"))] if self._has_trail else []
+        key = self._key("logs", logs["encryption"], policies.log_key(names.where, trails), logs["protect"])
+        bucket = logs.get("bucket_name") or names.bucket("logs")
+        return key, Bucket(
+            f"{names.pipeline}-logs",
+            {
+                "bucket": bucket,
+                "policy": policies.log_bucket(
+                    names.where,
+                    names.where.bucket(bucket),
+                    logs["prefix"],
+                    trails,
+                    logs["additional_policy_statements"],
+                ),
+                "rules": [
+                    expire("log-files", logs["expire_after_days"], glacier_after=logs["glacier_after_days"]),
+                    tidy(logs["noncurrent_days"], policies.ABANDONED_DAYS),
+                ]
+                if logs["expire_after_days"] or logs["glacier_after_days"]
+                else [tidy(logs["noncurrent_days"], policies.ABANDONED_DAYS)],
+                "protect": logs["protect"],
+                "adopt": logs["adopt"],
+                "key_arn": key,
+                # With a bucket key CloudTrail would need kms:Decrypt too:
+                # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-kms-key-policy-for-cloudtrail.html
+                "bucket_key": False,
+                "object_lock": logs.get("object_lock"),
+                "access_logs": logs.get("access_logs"),
+                "tags": self._settings["tags"],
+            },
+            self._here,
+        )
+
+    def _lake_bucket_name(self) -> str:
+        return self._settings["lake"].get("bucket_name") or self._names.bucket("lake")
+
+    def _trail(self, logs: LogsSettings, bucket: pulumi.Input[str], key: Any, after: Bucket | None) -> Trail:
+        names, lake = self._names, self._settings["lake"]
+        own = names.where.bucket
+        buckets = [own(self._lake_bucket_name())] if lake["enabled"] else []
+        if after:
+            buckets.append(own(logs.get("bucket_name") or names.bucket("logs")))
+        tables = names.where.arn("glue", f"table/{lake['catalog'].get('database') or names.database}/")
+        return Trail(
+            f"{names.pipeline}-trail",
+            {
+                "settings": self._settings["trail"],
+                "bucket": bucket,
+                "prefix": logs["prefix"],
+                "own_arns": {
+                    S3: [f"{arn}/" for arn in sorted(buckets)],
+                    FUNCTION: [names.function_arn],
+                    QUEUE: [names.queue_arn],
+                    GLUE: [tables],
+                },
+                "key_arn": key,
+                # CreateTrail asks the bucket's policy whether it may deliver; the key's stands in the key.
+                "after": [after.policy] if after else [],
+                **self._part(None),
+            },
+            self._here,
+        )
+
+    def _lake(
+        self,
+        lake: LakeSettings,
+        log_bucket: pulumi.Input[str],
+        log_key: Any,
+        log_prefix: str,
+        logs: Bucket | None,
+        trail: Trail | None,
+        links: Console,
+        shown: dict[str, pulumi.Input[str]],
+    ) -> dict[str, Any]:
+        """Everything from the queue to QuickSight; gives the outputs and adds links to `shown`."""
+        names, settings = self._names, self._settings
+        name = names.pipeline
+        key = self._key("lake", lake["encryption"], policies.lake_key(names.where), lake["protect"])
+        bucket_name = self._lake_bucket_name()
+        results_days = lake["athena"]["results_days"]
+        bucket = Bucket(
+            f"{name}-lake",
+            {
+                "bucket": bucket_name,
+                "policy": policies.lake_bucket(names.where.bucket(bucket_name)),
+                "rules": [
+                    expire("flat-files", lake["flatfiles_days"], policies.FLATFILES),
+                    expire("quarantine", lake["quarantine_days"], policies.QUARANTINE),
+                    expire("ledger", lake["quarantine_days"], policies.LEDGER),
+                    expire("results", results_days, policies.RESULTS),
+                    tidy(lake["noncurrent_days"], policies.ABANDONED_DAYS),
+                ],
+                "protect": lake["protect"],
+                "adopt": lake["adopt"],
+                "key_arn": key,
+                "access_logs": lake.get("access_logs"),
+                "tags": self._settings["tags"],
+            },
+            self._here,
+        )
+        promote = [] if lake["promote"] == list(PROMOTE) else lake["promote"]
+        existing = settings["logs"].get("existing")
+        part = self._part(key)
+        intake = Intake(
+            f"{name}-queue",
+            {
+                "bucket": log_bucket,
+                "prefix": log_prefix,
+                "function_timeout": lake["flattener"]["timeout_seconds"],
+                "batching_window": BATCHING_WINDOW,
+                "max_receives": lake["flattener"]["max_receives"],
+                "existing": existing,
+                "additional_notifications": settings["logs"]["additional_notifications"],
+                "after": [logs.policy] if logs else [],
+                **part,
+            },
+            self._here,
+        )
+        flattener = Flattener(
+            f"{name}-flattener",
+            {
+                "settings": lake["flattener"],
+                "log_bucket": log_bucket,
+                "log_owner": self._log_owner,
+                "log_prefix": log_prefix,
+                "lake_bucket": bucket_name,
+                "queue_arn": intake.queue_arn,
+                "promote": promote,
+                "log_key_arn": log_key,
+                **part,
+            },
+            self._here,
+        )
+        job = ParquetJob(
+            f"{name}-parquet",
+            {
+                "settings": lake["job"],
+                "lake_bucket": bucket_name,
+                "promote": promote,
+                "scheduled": lake["catalog"]["mode"] is CatalogMode.DECLARED,
+                "after": [bucket],
+                **part,
+            },
+            self._here,
+        )
+        catalog = Catalog(
+            f"{name}-catalog",
+            {
+                "settings": lake["catalog"],
+                "lake_bucket": bucket_name,
+                "promote": promote,
+                "job_name": job.job_name,
+                "schedule": lake["catalog"]["crawl_schedule"],
+                **part,
+            },
+            self._here,
+        )
+        athena = Athena(
+            f"{name}-athena",
+            {
+                "settings": lake["athena"],
+                "lake_bucket": bucket_name,
+                "database": catalog.database,
+                **part,
+            },
+            self._here,
+        )
+        monitoring = Monitoring(
+            f"{name}-alarms",
+            {
+                "settings": settings["alarms"],
+                "trail_name": trail.name if trail else None,
+                "log_bucket": logs.name if logs else None,
+                "dlq_name": intake.dlq_name,
+                "queue_name": intake.queue_name,
+                "function_name": flattener.function_name,
+                "job_name": job.job_name,
+                **part,
+            },
+            self._here,
+        )
+        outputs: dict[str, Any] = {
+            "lake_bucket": bucket.name,
+            "queue_url": intake.queue_url,
+            "dlq_url": intake.dlq_url,
+            "job_name": job.job_name,
+            "database": catalog.database,
+            "workgroup": athena.workgroup,
+            "alarm_topic_arn": monitoring.topic_arn,
+        }
+        shown |= {
+            "lake": bucket.name.apply(links.bucket),
+            "dlq": intake.dlq_url.apply(links.queue),
+            "flattener": flattener.function_name.apply(links.function),
+            "job": job.job_name.apply(links.job),
+            "athena": athena.workgroup.apply(links.workgroup),
+            "alarms": monitoring.dashboard_name.apply(links.metrics),
+        }
+        return outputs
+
+    def _owner_commands(self, logs: LogsSettings) -> Any:
+        """What the owner of somebody else's bucket runs, for we never change its policy or its key's."""
+        existing = logs.get("existing")
+        lake = self._settings["lake"]["enabled"]
+        if existing is None or not lake or self._log_owner == self._names.where.account:
+            return []
+        role = self._names.role_arn("flattener")
+        return pulumi.Output.all(bucket=existing["bucket"], key=existing.get("key_arn")).apply(
+            lambda known: policies.owner_commands(
+                self._names.where, role, known["bucket"], policies.log_prefix(logs["prefix"]), known["key"]
+            )
+        )
