@@ -42,6 +42,8 @@ class Stack:
     """All that a program registered, in order, and what it exported."""
 
     resources: list[Registered] = field(default_factory=list)
+    outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By component's name, what it registered as its outputs."""
 
     def __getitem__(self, key: tuple[str, str]) -> Registered:
         kind, name = key
@@ -115,6 +117,10 @@ class _Monitor(mocks.MockMonitor):
             )
         )
         return response
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 - gRPC's name
+        self._stack.outputs[request.urn.rpartition("::")[2]] = json_format.MessageToDict(request.outputs)
+        return super().RegisterResourceOutputs(request)
 
 
 def run(

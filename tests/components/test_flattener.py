@@ -1,0 +1,98 @@
+"""The flattener as deployed: the bundle and environment that the code wants, and a mapping that loses nothing."""
+
+import importlib
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components import flattener
+from components.flattener import BundleError
+from components.settings import Architecture, KmsMode
+from runtime.events.columns import PROMOTE
+
+FUNCTION = ("aws:lambda/function:Function", "acme-prod-flattener")
+settings = importlib.import_module("runtime.lambda.settings")
+
+
+def environment(stack: Any) -> dict[str, str]:
+    found: dict[str, str] = stack[FUNCTION].inputs["environment"]["variables"]
+    return found
+
+
+def test_the_function_starts_with_its_environment(deploy: Any) -> None:
+    """The flattener's own settings accept what is deployed, and every variable is one that it knows."""
+    key = "arn:aws:kms:eu-central-1:111122223333:key/12345678-1234-1234-1234-123456789012"
+    lake = {
+        "encryption": {"kms": KmsMode.GIVEN, "key_arn": key},
+        "promote": ["requestParameters.bucketName"],
+        "flattener": {"unpacked_limit_mb": 2048},
+    }
+    variables = environment(deploy({"lake": lake}))
+    assert {name.removeprefix(settings.PREFIX) for name in variables} <= set(settings.VARIABLES)
+    read = settings.Settings.read(variables)
+    assert read.output_bucket == "acme-prod-lake-111122223333-eu-central-1"
+    assert (read.output_owner, read.log_owner, read.kms_key) == ("111122223333", "111122223333", key)
+    assert (read.promote, read.unpacked_limit) == (("requestParameters.bucketName",), 2048 << 20)
+
+
+def test_shipped_paths_do_not_fill_the_environment(deploy: Any) -> None:
+    """Lambda allows 4 KB of environment: the shipped promoted paths are the code's default and not repeated."""
+    stack = deploy({"lake": {"promote": list(PROMOTE)}})
+    assert "TRAILSIGHT_PROMOTE" not in environment(stack)
+
+
+def test_handler_exists(deploy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The handler string names a function, which loads in the environment that is deployed."""
+    stack = deploy()
+    for key, value in environment(stack).items():
+        monkeypatch.setenv(key, value)
+    module, _, name = stack[FUNCTION].inputs["handler"].rpartition(".")
+    assert callable(getattr(importlib.import_module(module.replace("/", ".")), name))
+
+
+def test_mapping(deploy: Any) -> None:
+    """Good messages of a batch are done though others fail; concurrency is bounded where messages are taken."""
+    stack = deploy({"lake": {"flattener": {"concurrency": 4, "batch_size": 7}}})
+    mapping = stack["aws:lambda/eventSourceMapping:EventSourceMapping", "acme-prod-flattener-mapping"].inputs
+    assert mapping["functionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["scalingConfig"] == {"maximumConcurrency": 4}
+    assert mapping["batchSize"] == 7
+    assert "reservedConcurrentExecutions" not in stack[FUNCTION].inputs
+
+
+def test_own_log_with_an_end(deploy: Any) -> None:
+    """The function writes to a log group of the program's, which forgets after 30 days."""
+    stack = deploy()
+    group = stack["aws:cloudwatch/logGroup:LogGroup", "acme-prod-flattener-logs"].inputs
+    assert (group["name"], group["retentionInDays"]) == ("/aws/lambda/acme-prod-flattener", 30)
+    assert stack[FUNCTION].inputs["loggingConfig"] == {
+        "logFormat": "JSON",
+        "logGroup": "/aws/lambda/acme-prod-flattener",
+    }
+
+
+def test_missing_bundle(deploy: Any, bundle: Path) -> None:
+    """Without a bundle one sentence says what to run."""
+    bundle.unlink()
+    with pytest.raises(BundleError, match=r"^build/flattener.zip is missing; make it with `make bundle ARCH=arm64`$"):
+        deploy()
+
+
+def test_bundle_for_another_processor(deploy: Any, bundle: Path) -> None:
+    """A bundle for another processor is refused before Lambda fails at its first log file."""
+    with zipfile.ZipFile(bundle, "w") as archive:
+        archive.writestr("isal/isal_zlib.cpython-313-aarch64-linux-gnu.so", "")
+    deploy()
+    with pytest.raises(
+        BundleError, match="is not for x86_64, as its isal/.* shows; make it with `make bundle ARCH=x86"
+    ):
+        deploy({"lake": {"flattener": {"architecture": Architecture.X86_64}}})
+
+
+def test_bundle_stands_where_make_puts_it() -> None:
+    """The component and the Makefile mean the same file."""
+    repo = Path(flattener.__file__).parents[1]
+    assert "build/flattener.zip" in (repo / "Makefile").read_text(encoding="utf-8")
+    assert flattener.BUNDLE.name == "flattener.zip"

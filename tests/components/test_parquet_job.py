@@ -1,0 +1,79 @@
+"""The job as deployed: arguments that it takes, scripts that stay, one run at a time."""
+
+from typing import Any
+
+from runtime.glue.arguments import Options, parse
+from runtime.glue.deployment import MODULES
+
+JOB = ("aws:glue/job:Job", "acme-prod-parquet")
+OBJECT = "aws:s3/bucketObjectv2:BucketObjectv2"
+LAKE = "s3://acme-prod-lake-111122223333-eu-central-1"
+
+
+def arguments(stack: Any, **more: str) -> Options:
+    given = {**stack[JOB].inputs["defaultArguments"], "--JOB_NAME": "acme-prod-parquet", **more}
+    return parse([text for pair in given.items() for text in pair])
+
+
+def test_the_job_takes_its_arguments(deploy: Any) -> None:
+    """The job's own parser accepts what is deployed: source, lake, days, promoted paths."""
+    stack = deploy({"lake": {"promote": ["requestParameters.bucketName"], "job": {"days": 5}}})
+    options = arguments(stack)
+    assert (options.source, options.lake) == (f"{LAKE}/flatfiles", LAKE)
+    assert (options.task, options.days, options.promote) == ("load", 5, ("requestParameters.bucketName",))
+
+
+def test_compaction_is_the_same_job(deploy: Any) -> None:
+    """Compaction runs by its own schedule with one argument more, which the job takes."""
+    trigger = deploy()["aws:glue/trigger:Trigger", "acme-prod-parquet-compaction"].inputs
+    assert trigger["actions"] == [{"jobName": "acme-prod-parquet", "arguments": {"--task": "compact"}}]
+    assert arguments(deploy(), **trigger["actions"][0]["arguments"]).task == "compact"
+    assert (trigger["schedule"], trigger["startOnCreation"]) == ("cron(35 3 * * ? *)", True)
+
+
+def test_runs_by_schedule(deploy: Any) -> None:
+    """The job runs every hour from the first minute on; its name is fixed, or the bookmark would be lost."""
+    stack = deploy()
+    trigger = stack["aws:glue/trigger:Trigger", "acme-prod-parquet-schedule"].inputs
+    assert (trigger["schedule"], trigger["type"], trigger["startOnCreation"]) == (
+        "cron(5 * * * ? *)",
+        "SCHEDULED",
+        True,
+    )
+    assert stack[JOB].inputs["name"] == "acme-prod-parquet"
+
+
+def test_one_run_at_a_time_with_a_bookmark(deploy: Any) -> None:
+    """Two runs never write at once: a second waits; nothing is read twice without need; a failed run is not repeated blindly."""
+    inputs = deploy()[JOB].inputs
+    assert inputs["executionProperty"] == {"maxConcurrentRuns": 1}
+    assert (inputs["jobRunQueuingEnabled"], inputs["maxRetries"]) == (True, 0)
+    assert inputs["defaultArguments"]["--job-bookmark-option"] == "job-bookmark-enable"
+    assert (inputs["glueVersion"], inputs["workerType"], inputs["numberOfWorkers"]) == ("5.1", "G.1X", 2)
+
+
+def test_scripts_by_their_content(deploy: Any) -> None:
+    """Scripts stand below a hash of their files and are never deleted: a running job keeps what it started with."""
+    stack = deploy()
+    script, library = stack[OBJECT, "acme-prod-parquet-script"], stack[OBJECT, "acme-prod-parquet-library"]
+    for put, file in ((script, "job.py"), (library, "trailsight.zip")):
+        folder, digest, name = put.inputs["key"].split("/")
+        assert (folder, len(digest), name, put.retain) == ("scripts", 16, file, True)
+        assert put.inputs["overrideProvider"] == {"defaultTags": {"tags": {}}}
+    assert stack[JOB].inputs["command"]["scriptLocation"] == f"{LAKE}/{script.inputs['key']}"
+    assert stack[JOB].inputs["defaultArguments"]["--extra-py-files"] == f"{LAKE}/{library.inputs['key']}"
+
+
+def test_the_library_holds_the_jobs_modules(deploy: Any) -> None:
+    """The zip mirrors the repo and has every module that the job is tested with."""
+    archive = deploy()[OBJECT, "acme-prod-parquet-library"].inputs["source"]["assets"]
+    assert {"runtime/glue/job.py", "runtime/events/columns.py", "runtime/__init__.py"} <= set(archive)
+    assert len(archive) >= len(MODULES)
+
+
+def test_logs_with_an_end(deploy: Any) -> None:
+    """Both of Glue's log groups are the program's, named as the job's argument says, and forget after 30 days."""
+    stack = deploy()
+    prefix = stack[JOB].inputs["defaultArguments"]["--custom-logGroup-prefix"]
+    groups = [r.inputs for r in stack.of("aws:cloudwatch/logGroup:LogGroup") if r.name.startswith("acme-prod-parquet")]
+    assert [(g["name"], g["retentionInDays"]) for g in groups] == [(f"{prefix}/error", 30), (f"{prefix}/output", 30)]
