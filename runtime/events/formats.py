@@ -22,8 +22,9 @@ from runtime.events.row import pairs
 
 CHUNK = 1 << 16  # what is unpacked at a time: small enough to stay in a core's own cache
 HEAD = 64  # bytes that tell the forms of JSON apart
-# One record larger than this is taken for broken: CloudTrail caps a record at 1 MB (with 1.11, some more).
-RECORD_LIMIT = 64 << 20
+# One record larger than this is taken for broken: CloudTrail caps a record at 1 MB (with 1.11, some more). Twice as
+# much is held in bytes, and again as text, while the next record is looked for: the bound on a worker's memory.
+RECORD_LIMIT = 16 << 20
 
 
 class BadFile(ValueError):
