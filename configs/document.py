@@ -139,7 +139,8 @@ def _broken(error: yaml.YAMLError, file: str) -> tuple[Spot, str]:
     if "'\\t'" in problem:
         return spot, "has a tab where YAML wants spaces; indent with spaces"
     context = getattr(error, "context", None)
-    return spot, f"is no YAML: {problem}{f' {context}' if context else ''}"
+    cure = "; put text with ? : , { or [ in it in quotes" if context and "flow" in context else ""
+    return spot, f"is no YAML: {problem}{f' {context}' if context else ''}{cure}"
 
 
 def _node(node: Any, document: Document, path: str) -> Node:

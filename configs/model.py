@@ -7,7 +7,8 @@ import ast
 import inspect
 import sys
 from functools import cache
-from typing import Any, Required, TypedDict
+from itertools import pairwise
+from typing import Any, Required, TypedDict, is_typeddict
 
 from components.names import Where
 from components.settings import CloudTrailPipelineArgs
@@ -50,20 +51,20 @@ def role_arn(role: str, where: Where) -> str:
 @cache
 def sentences(section: Any) -> dict[str, str]:
     """The sentence under each field of a TypedDict, or each member of an Enum, by its name; bases' included."""
+    module = sys.modules[section.__module__]
+    node = _classes(module)[section.__name__]
     found: dict[str, str] = {}
-    for base in (*getattr(section, "__orig_bases__", ()), section):
-        found |= _in_source(sys.modules[base.__module__]).get(base.__name__, {})
+    for base in node.bases:
+        above = getattr(module, getattr(base, "id", ""), None)
+        if is_typeddict(above):
+            found |= sentences(above)
+    for field, text in pairwise(node.body):
+        target = getattr(field, "target", None) or next(iter(getattr(field, "targets", ())), None)
+        if isinstance(target, ast.Name) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+            found[target.id] = str(text.value.value)
     return found
 
 
 @cache
-def _in_source(module: Any) -> dict[str, dict[str, str]]:
-    classes: dict[str, dict[str, str]] = {}
-    for node in ast.parse(inspect.getsource(module)).body:
-        if isinstance(node, ast.ClassDef):
-            found = classes.setdefault(node.name, {})
-            for field, text in zip(node.body, node.body[1:], strict=False):
-                target = getattr(field, "target", None) or next(iter(getattr(field, "targets", ())), None)
-                if isinstance(target, ast.Name) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
-                    found[target.id] = str(text.value.value)
-    return classes
+def _classes(module: Any) -> dict[str, ast.ClassDef]:
+    return {node.name: node for node in ast.parse(inspect.getsource(module)).body if isinstance(node, ast.ClassDef)}
