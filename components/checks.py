@@ -300,7 +300,7 @@ def _existing(settings: Any, _: Names) -> Rules:
         yield Mistake(
             ("trail", "mode"),
             "a trail of its own cannot deliver to logs.existing, whose policy the pipeline never changes, and would"
-            " record and charge a second time what another trail does; add trail: {mode: none}, or take logs.existing out",
+            " record and charge for what another trail does; add trail: {mode: none}, or take logs.existing out",
             (at,),
         )
     exclusive = existing["notification"] is Notification.EXCLUSIVE

@@ -78,7 +78,8 @@ def dotted(path: Path) -> str:
     >>> dotted(("trail", "data_events", 0, "read_write"))
     'trail.dataEvents[0].readWrite'
     """
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{camel(part)}" for part in path)
+    names = (part if path[0] == "tags" or isinstance(part, int) else camel(part) for part in path)
+    text = "".join(f"[{name}]" if isinstance(name, int) else f".{name}" for name in names)
     return text.removeprefix(".")
 
 
