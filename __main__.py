@@ -4,12 +4,14 @@ import pulumi
 
 from components.pipeline import CloudTrailPipeline
 from configs.loader import load
+from configs.model import pipeline_args
 from configs.provider import provider
-from configs.references import resolved
+from configs.references import resolve
 
 stack = pulumi.get_stack()
 config = load(stack)
-aws = provider(config)
-pipeline = CloudTrailPipeline(stack, resolved(config, aws), pulumi.ResourceOptions(providers=[aws]))
+account = provider(config)
+args = resolve(pipeline_args(config), pulumi.InvokeOptions(provider=account))
+pipeline = CloudTrailPipeline(stack, args, pulumi.ResourceOptions(providers=[account]))
 for name in CloudTrailPipeline.__annotations__:
     pulumi.export(name, getattr(pipeline, name))

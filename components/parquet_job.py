@@ -77,7 +77,9 @@ class ParquetJob(pulumi.ComponentResource):
             ),
             opts=here,
         )
-        script = _put(f"{name}-script", self, args, "job.py", [deployment.SCRIPT], pulumi.FileAsset(str(REPO / deployment.SCRIPT)))
+        script = _put(
+            f"{name}-script", self, args, "job.py", [deployment.SCRIPT], pulumi.FileAsset(str(REPO / deployment.SCRIPT))
+        )
         files = sorted(str(path.relative_to(REPO)) for pattern in deployment.MODULES for path in REPO.glob(pattern))
         library = _put(
             f"{name}-library",

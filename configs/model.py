@@ -8,7 +8,7 @@ import inspect
 import sys
 from functools import cache
 from itertools import pairwise
-from typing import Any, Required, TypedDict, is_typeddict
+from typing import Any, Required, TypedDict, cast, is_typeddict
 
 from components.names import Where
 from components.settings import CloudTrailPipelineArgs
@@ -68,3 +68,8 @@ def sentences(section: Any) -> dict[str, str]:
 @cache
 def _classes(module: Any) -> dict[str, ast.ClassDef]:
     return {node.name: node for node in ast.parse(inspect.getsource(module)).body if isinstance(node, ast.ClassDef)}
+
+
+def pipeline_args(config: StackConfig) -> CloudTrailPipelineArgs:
+    """What of a stack's settings the pipeline takes: all but the two sections that only a stack has."""
+    return cast("CloudTrailPipelineArgs", {key: config[key] for key in config if key not in {"account", "deploy"}})

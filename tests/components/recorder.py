@@ -80,6 +80,7 @@ class _Cloud(mocks.Mocks):
             "aws:index/getPartition:getPartition": {"partition": self._partition, "dnsSuffix": self._suffix},
             "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": self._account},
             "aws:index/getRegion:getRegion": {"region": self._region, "name": self._region},
+            "aws:ssm/getParameter:getParameter": {"value": "https://hooks.acme.example/secret"},
         }
         assert args.token in answers, f"an unforeseen look-up: {args.token}"
         return {"id": "looked-up", **answers[args.token]}
@@ -124,13 +125,18 @@ class _Monitor(mocks.MockMonitor):
 
 
 def run(
-    program: Callable[[], Any], *, account: str = "111122223333", region: str = "eu-central-1", preview: bool = False
+    program: Callable[[], Any],
+    *,
+    stack_name: str = "test",
+    account: str = "111122223333",
+    region: str = "eu-central-1",
+    preview: bool = False,
 ) -> Stack:
     """Run `program` to its end, all outputs settled, and give what it registered. Raises what the program raises."""
     stack = Stack()
-    settings.reset_options(project="trailsight", stack="test", organization="acme")
+    settings.reset_options(project="trailsight", stack=stack_name, organization="acme")
     monitor = _Monitor(_Cloud(account, region), stack)
-    mocks.set_mocks(_Cloud(account, region), project="trailsight", stack="test", preview=preview, monitor=monitor)
+    mocks.set_mocks(_Cloud(account, region), project="trailsight", stack=stack_name, preview=preview, monitor=monitor)
     raised: list[BaseException] = []
 
     def body() -> None:
