@@ -22,6 +22,8 @@ METRICS = "metrics/"
 SCRIPTS = "scripts/"
 RESULTS = "results/"
 STATE = ("_job/", "_state/")
+PUBLISHERS = ("cloudwatch", "events", "budgets")
+"""Services that publish to the alarm topic, and so use the key that encrypts it."""
 
 
 def document(statements: Iterable[Document]) -> Document:
@@ -124,10 +126,7 @@ def lake_key(where: Where) -> Document:
     """Policy of the lake's key, which also encrypts the alarm topic: three services publish there."""
     actions = ["kms:Decrypt", "kms:GenerateDataKey*"]
     here = {"StringEquals": {"aws:SourceAccount": where.account}}
-    publishers = [
-        _service(f"{service.title()}Publishes", service, actions, ["*"], here)
-        for service in ("cloudwatch", "events", "budgets")
-    ]
+    publishers = [_service(f"{service.title()}Publishes", service, actions, ["*"], here) for service in PUBLISHERS]
     return document([_account_rules(where), *publishers])
 
 
@@ -151,6 +150,14 @@ def trail_topic(topic_arn: str, trail: str) -> Document:
                 {"StringEquals": {"aws:SourceArn": trail}},
             )
         ]
+    )
+
+
+def alarm_topic(where: Where, topic_arn: str) -> Document:
+    """Policy of the alarm topic: alarms, event rules and budgets of this account publish."""
+    here = {"StringEquals": {"aws:SourceAccount": where.account}}
+    return document(
+        [_service(f"{service.title()}Publishes", service, ["sns:Publish"], [topic_arn], here) for service in PUBLISHERS]
     )
 
 
