@@ -20,6 +20,8 @@ REGION = "eu-central-1"
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 # Inputs that AWS takes as the resource's name: a change of one replaces the resource.
 NAMES = ("bucket", "name", "functionName", "repositoryName")
+# Inputs that a name is unique within: an object's key in its bucket, a policy in its role, a table in its database.
+WITHIN = ("role", "user", "databaseName", "key")
 # Outputs by type, beside `arn`, `id` and the inputs.
 COMPUTED = {
     "aws:kms/key:Key": {"keyId": "{id}"},
@@ -77,37 +79,37 @@ class Cloud(provider_pb2_grpc.ResourceProviderServicer):
 
     # The engine's calls, by the names that the protocol gives them.
 
-    def Attach(self, request, context):  # noqa: N802
+    def Attach(self, request, context):
         return empty_pb2.Empty()
 
-    def Handshake(self, request, context):  # noqa: N802
+    def Handshake(self, request, context):
         return provider_pb2.ProviderHandshakeResponse()
 
-    def GetPluginInfo(self, request, context):  # noqa: N802
+    def GetPluginInfo(self, request, context):
         return plugin_pb2.PluginInfo(version=VERSION)
 
-    def CheckConfig(self, request, context):  # noqa: N802
+    def CheckConfig(self, request, context):
         return provider_pb2.CheckResponse(inputs=request.news)
 
-    def DiffConfig(self, request, context):  # noqa: N802
+    def DiffConfig(self, request, context):
         return self._diff(plain(request.old_inputs), plain(request.news))
 
-    def Configure(self, request, context):  # noqa: N802
+    def Configure(self, request, context):
         allowed = plain(request.args).get("allowedAccountIds")
         allowed = json.loads(allowed) if isinstance(allowed, str) and allowed != UNKNOWN else allowed
         if isinstance(allowed, list) and ACCOUNT not in allowed:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"AWS account ID not allowed: {ACCOUNT}")
         return provider_pb2.ConfigureResponse(supportsPreview=True)
 
-    def Check(self, request, context):  # noqa: N802
+    def Check(self, request, context):
         return provider_pb2.CheckResponse(inputs=request.news)
 
-    def Diff(self, request, context):  # noqa: N802
+    def Diff(self, request, context):
         return self._diff(plain(request.old_inputs), plain(request.news))
 
-    def Create(self, request, context):  # noqa: N802
+    def Create(self, request, context):
         kind, inputs = kind_of(request.urn), plain(request.properties)
-        ident = next((str(inputs[k]) for k in NAMES if inputs.get(k)), request.urn.rsplit("::", 1)[1])
+        ident = name_of(request.urn, inputs)
         if request.preview:
             return provider_pb2.CreateResponse(properties=struct(outputs(kind, UNKNOWN, inputs)))
         with self._lock:
@@ -120,7 +122,7 @@ class Cloud(provider_pb2_grpc.ResourceProviderServicer):
             self.calls.append(("create", request.urn))
         return provider_pb2.CreateResponse(id=ident, properties=struct(outputs(kind, ident, inputs)))
 
-    def Read(self, request, context):  # noqa: N802
+    def Read(self, request, context):
         kind = kind_of(request.urn)
         with self._lock:
             inputs = self.resources.get((kind, request.id))
@@ -130,7 +132,7 @@ class Cloud(provider_pb2_grpc.ResourceProviderServicer):
             id=request.id, properties=struct(outputs(kind, request.id, inputs)), inputs=struct(inputs)
         )
 
-    def Update(self, request, context):  # noqa: N802
+    def Update(self, request, context):
         kind, inputs = kind_of(request.urn), plain(request.news)
         if not request.preview:
             with self._lock:
@@ -138,18 +140,18 @@ class Cloud(provider_pb2_grpc.ResourceProviderServicer):
                 self.calls.append(("update", request.urn))
         return provider_pb2.UpdateResponse(properties=struct(outputs(kind, request.id, inputs)))
 
-    def Delete(self, request, context):  # noqa: N802
+    def Delete(self, request, context):
         with self._lock:
             del self.resources[kind_of(request.urn), request.id]
             self.calls.append(("delete", request.urn))
         return empty_pb2.Empty()
 
-    def Invoke(self, request, context):  # noqa: N802
+    def Invoke(self, request, context):
         if request.tok not in LOOKUPS:
             context.abort(grpc.StatusCode.UNIMPLEMENTED, f"the stand-in has no {request.tok}: add it to LOOKUPS")
         return provider_pb2.InvokeResponse(**{"return": struct(LOOKUPS[request.tok])})
 
-    def Cancel(self, request, context):  # noqa: N802
+    def Cancel(self, request, context):
         return empty_pb2.Empty()
 
     @staticmethod
@@ -165,9 +167,15 @@ def kind_of(urn: str) -> str:
     return urn.split("::")[2].rsplit("$", 1)[-1]
 
 
+def name_of(urn: str, inputs: dict[str, Any]) -> str:
+    """What AWS would know the resource by: its name within its owner, or the program's name where it has none."""
+    name = next((str(inputs[k]) for k in NAMES if inputs.get(k)), urn.rsplit("::", maxsplit=1)[1])
+    return "/".join([name, *(str(inputs[k]) for k in WITHIN if inputs.get(k))])
+
+
 def outputs(kind: str, ident: str, inputs: dict[str, Any]) -> dict[str, Any]:
     """Inputs and what AWS would add; everything that it would add is unknown where `ident` is."""
-    service = kind.split(":")[1].split("/")[0]
+    service = kind.split(":")[1].split("/", maxsplit=1)[0]
     arn = f"arn:aws:{service}:{REGION}:{ACCOUNT}:{ident}"
     made = {"arn": arn} | {k: v.format(id=ident, arn=arn) for k, v in COMPUTED.get(kind, {}).items()}
     if ident == UNKNOWN:

@@ -21,8 +21,8 @@ class Stack:
         self.cloud = cloud
         self.folder = folder / "program"
         shutil.copytree(PROGRAM, self.folder)
-        home, state = folder / "home", folder / "state"
-        state.mkdir()
+        home, self.state = folder / "home", folder / "state"
+        self.state.mkdir()
         # The engine looks for a plugin even where it attaches to a running one; this one only has to be there.
         plugin = home / "plugins" / f"resource-aws-v{VERSION}" / "pulumi-resource-aws"
         plugin.parent.mkdir(parents=True)
@@ -31,7 +31,7 @@ class Stack:
         self.env = {
             "HOME": str(folder),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "PULUMI_BACKEND_URL": state.as_uri(),
+            "PULUMI_BACKEND_URL": self.state.as_uri(),
             "PULUMI_CONFIG_PASSPHRASE": "test",
             "PULUMI_DEBUG_PROVIDERS": f"aws:{cloud.port}",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
@@ -63,6 +63,10 @@ class Stack:
     def inputs(self) -> dict[str, dict]:
         """Inputs of every planned resource, by its URN."""
         return {step["urn"]: step["newState"].get("inputs", {}) for step in self.preview()["steps"]}
+
+    def backend(self) -> dict[Path, bytes]:
+        """Every file of the state backend."""
+        return {path: path.read_bytes() for path in self.state.rglob("*") if path.is_file()}
 
     def in_state(self) -> set[str]:
         """Types and names of the stack's AWS resources, as `aws:sqs/queue:Queue logs`."""

@@ -5,14 +5,16 @@ KEPT = {
     "aws:kms/alias:Alias alias/logs",
     "aws:kms/key:Key key",
     "aws:s3/bucket:Bucket logs-111122223333",
-    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock logs-block",
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock logs-111122223333",
 }
-ALL = KEPT | {"aws:sqs/queue:Queue logs", f"{NOTIFY} notify"}
+ALL = KEPT | {"aws:sqs/queue:Queue logs", f"{NOTIFY} logs-111122223333"}
 
 
 def test_preview_makes_nothing(stack):
-    """A preview of a new stack plans everything and makes nothing."""
+    """A preview of a new stack plans everything, makes nothing, and leaves the state backend as it was."""
+    before = stack.backend()
     plan = stack.preview()
+    assert stack.backend() == before
     assert {s["op"] for s in plan["steps"]} == {"create"}
     assert plan["changeSummary"] == {"create": len(ALL) + 2}  # and the stack and the provider
     assert stack.cloud.existing() == set()
@@ -41,7 +43,7 @@ def test_failed_create_then_recovery(stack):
     failed = stack.run("up", "--yes", "--skip-preview")
     assert failed.returncode != 0
     assert "refused once by the test" in failed.stdout + failed.stderr
-    assert f"{NOTIFY} notify" not in stack.cloud.existing()
+    assert f"{NOTIFY} logs-111122223333" not in stack.cloud.existing()
     stack.up()
     assert stack.cloud.existing() == ALL
     made = [urn for call, urn in stack.cloud.calls if call == "create"]
