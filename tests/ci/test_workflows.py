@@ -57,7 +57,7 @@ def test_apply_waits_for_approval():
 
 
 def test_actionlint():
-    """actionlint finds nothing."""
+    """Finds nothing: actionlint, which knows what a workflow may say."""
     if shutil.which("actionlint") is None:
         pytest.skip("needs actionlint")
     done = subprocess.run(["actionlint", *map(str, WORKFLOWS)], capture_output=True, text=True)
@@ -65,7 +65,7 @@ def test_actionlint():
 
 
 def test_zizmor():
-    """zizmor finds nothing, asking nobody on the net."""
+    """Finds nothing: zizmor, which knows how a workflow is attacked; it asks nobody on the net."""
     zizmor = shutil.which("zizmor") or shutil.which("zizmor", path=str(Path(sys.executable).parent))
     if zizmor is None:
         pytest.skip("needs zizmor")
