@@ -1,0 +1,73 @@
+"""The workflows keep the rules that a linter can check, and those that none checks."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+WORKFLOWS = sorted((Path(__file__).parents[2] / ".github" / "workflows").glob("*.yml"))
+USES = re.compile(r"^\s*(?:- )?uses: (?P<action>\S+)(?P<comment>.*)$", re.MULTILINE)
+
+
+def test_there_are_workflows():
+    """Tests, preview and apply; otherwise the tests below would pass on nothing."""
+    assert [path.name for path in WORKFLOWS] == ["apply.yml", "preview.yml", "tests.yml"]
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_actions_are_pinned(path):
+    """Every action is pinned by a full commit, with its version beside it."""
+    uses = list(USES.finditer(path.read_text()))
+    assert uses
+    for use in uses:
+        assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", use["action"]), use["action"]
+        assert re.fullmatch(r" # v\d+\.\d+\.\d+", use["comment"]), use[0]
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_permissions_are_least(path):
+    """Nothing is permitted at the top; each job says what it needs, and writes nothing to the repository."""
+    workflow = yaml.safe_load(path.read_text())
+    assert workflow["permissions"] == {}
+    for job in workflow["jobs"].values():
+        assert job["permissions"]["contents"] == "read"
+        assert "timeout-minutes" in job
+
+
+def test_preview_has_no_rights_to_change():
+    """A pull request's code never sees the apply role; forks and other stacks' failures are left alone."""
+    text = next(path for path in WORKFLOWS if path.name == "preview.yml").read_text()
+    job = yaml.safe_load(text)["jobs"]["preview"]
+    assert "APPLY_ROLE" not in text
+    assert "pull_request_target" not in text
+    assert job["strategy"]["fail-fast"] is False
+    assert "matrix.stack" in job["concurrency"]["group"]
+    assert "head.repo.full_name == github.repository" in yaml.safe_load(text)["jobs"]["stacks"]["if"]
+
+
+def test_apply_waits_for_approval():
+    """Every apply runs in its stack's GitHub environment, where the approval is asked for."""
+    job = yaml.safe_load(next(path for path in WORKFLOWS if path.name == "apply.yml").read_text())["jobs"]["apply"]
+    assert job["environment"] == "${{ matrix.stack }}"
+    assert job["concurrency"]["cancel-in-progress"] is False
+
+
+def test_actionlint():
+    """Finds nothing: actionlint, which knows what a workflow may say."""
+    if shutil.which("actionlint") is None:
+        pytest.skip("needs actionlint")
+    done = subprocess.run(["actionlint", *map(str, WORKFLOWS)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_zizmor():
+    """Finds nothing: zizmor, which knows how a workflow is attacked; it asks nobody on the net."""
+    zizmor = shutil.which("zizmor") or shutil.which("zizmor", path=str(Path(sys.executable).parent))
+    if zizmor is None:
+        pytest.skip("needs zizmor")
+    done = subprocess.run([zizmor, "--offline", *map(str, WORKFLOWS)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
