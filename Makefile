@@ -67,7 +67,8 @@ LOCK := uv pip compile -q --generate-hashes --no-emit-index-url --no-header --py
 
 lock: ## make the hashed locks in requirements/ anew (needs uv)
 	$(LOCK) pyproject.toml -o requirements/run.txt
-	$(LOCK) pyproject.toml --group dev -o requirements/dev.txt
+	$(LOCK) --group deploy -c requirements/run.txt -o requirements.txt # at the top, where `pulumi install` looks
+	$(LOCK) pyproject.toml --group dev -c requirements/run.txt -c requirements.txt -o requirements/dev.txt
 	$(LOCK) pyproject.toml --group bench -o requirements/bench.txt
 	$(LOCK) pyproject.toml --group spark -o requirements/spark.txt
 	printf "ministack==1.5.33\nboto3\n" | $(LOCK) - --no-annotate -o requirements/ministack.txt

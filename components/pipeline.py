@@ -311,6 +311,7 @@ class CloudTrailPipeline(pulumi.ComponentResource):
                 "queue_name": intake.queue_name,
                 "function_name": flattener.function_name,
                 "job_name": job.job_name,
+                "log_key_arn": log_key,
                 **part,
             },
             self._here,
@@ -330,7 +331,7 @@ class CloudTrailPipeline(pulumi.ComponentResource):
             "flattener": flattener.function_name.apply(links.function),
             "job": job.job_name.apply(links.job),
             "athena": athena.workgroup.apply(links.workgroup),
-            "alarms": monitoring.dashboard_name.apply(links.metrics),
+            "alarms": monitoring.dashboard_url,
         }
         return outputs
 

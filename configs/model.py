@@ -72,4 +72,6 @@ def _classes(module: Any) -> dict[str, ast.ClassDef]:
 
 def pipeline_args(config: StackConfig) -> CloudTrailPipelineArgs:
     """What of a stack's settings the pipeline takes: all but the two sections that only a stack has."""
-    return cast("CloudTrailPipelineArgs", {key: config[key] for key in config if key not in {"account", "deploy"}})
+    return cast(
+        "CloudTrailPipelineArgs", {key: value for key, value in config.items() if key not in {"account", "deploy"}}
+    )

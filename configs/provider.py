@@ -8,8 +8,10 @@ from configs.model import StackConfig, role_arn
 
 
 def provider(config: StackConfig) -> aws.Provider:
-    """The provider of a stack: it refuses every account but `account.id`, and assumes `deploy.role` or, for a preview,
-    `deploy.previewRole`."""
+    """The provider of a stack: it refuses every account but `account.id`.
+
+    It assumes `deploy.role` or, for a preview, `deploy.previewRole`.
+    """
     account, deploy = config["account"], config.get("deploy", {})
     role = deploy.get("role")
     if pulumi.runtime.is_dry_run():
