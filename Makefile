@@ -48,7 +48,7 @@ test-long: $(VENV)/dev.stamp ## all tests, the long ones too
 	$(PYTEST)
 
 bench: $(VENV)/run.stamp ## ratios against what a user would do instead (ARGS=--json for machines)
-	$(PIP) --require-hashes -r requirements/bench.txt
+	$(PIP) --require-hashes -r requirements.txt -r requirements/bench.txt
 	$(PIP) --require-hashes --no-build-isolation -r requirements/spark.txt
 	@$(BIN)/python -m benchmarks $(ARGS)
 
