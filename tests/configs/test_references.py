@@ -4,7 +4,7 @@ from typing import Any
 
 import pulumi
 import pulumi_aws as aws
-from pulumi.runtime import mocks, test
+from pulumi.runtime import mocks
 
 from configs.references import Reference, resolve
 
@@ -30,7 +30,7 @@ def test_a_reference_becomes_a_secret() -> None:
     seen: dict[str, Any] = {}
     given = {"alarms": {"webhooks": [Reference("/hook"), "https://x.example"], "stale_hours": 6}}
 
-    @test
+    @mocks.test
     def program() -> pulumi.Output[Any]:
         provider = aws.Provider("account", region="eu-central-1")
         settings = resolve(given, pulumi.InvokeOptions(provider=provider))
