@@ -87,15 +87,16 @@ def value_mistakes(section: Any, settings: Mapping[str, Any], path: Path = ()) -
 def combination_mistakes(settings: CloudTrailPipelineArgs, names: Names, wrong: Iterable[Path] = ()) -> list[Mistake]:
     """Combinations that cannot work, without those that involve a path that is wrong by itself."""
     bad = tuple(wrong)
-    found = []
+    found: list[Mistake] = []
     for rule in COMBINATIONS:
         try:
-            found += list(rule(settings, names))
-        except (KeyError, TypeError, AttributeError, ValueError):
+            for mistake in rule(settings, names):
+                found.append(mistake)  # noqa: PERF402 - what a rule found before it met a bad value counts
+        except (LookupError, TypeError, AttributeError, ValueError):
             # A rule met a value that has been refused already; of sound values none of these can come.
             if not bad:
                 raise
-    return [m for m in found if not any(_related(one, path) for one in bad for path in (m.path, *m.others))]
+    return [m for m in found if not any(path[: len(one)] == one for one in bad for path in (m.path, *m.others))]
 
 
 def hints(settings: CloudTrailPipelineArgs, names: Names) -> list[str]:
@@ -179,10 +180,6 @@ def kind_text(field: Field) -> str:
         "map": "keys with texts",
         "anything": "anything",
     }[field.kind]
-
-
-def _related(one: Path, other: Path) -> bool:
-    return all(a == b for a, b in zip(one, other, strict=False))
 
 
 def _changed(section: Any, settings: Mapping[str, Any], base: Path, keys: Iterable[str]) -> Iterator[Path]:
@@ -499,7 +496,8 @@ def _quicksight(settings: Any, names: Names) -> Rules:
     for number, rule in enumerate(quicksight["row_level_security"]):
         if ("group" in rule) == ("user" in rule):
             both = "both group and user" if "group" in rule else "neither group nor user"
-            yield Mistake((*at, "row_level_security", number), f"has {both}; name exactly one of them")
+            here: Path = (*at, "row_level_security", number)
+            yield Mistake(here, f"has {both}; name exactly one of them", ((*here, "group"), (*here, "user")))
     if _family(quicksight["identity_region"]) != _family(names.where.region):
         yield Mistake(
             (*at, "identity_region"),
