@@ -308,7 +308,6 @@ class CloudTrailPipeline(pulumi.ComponentResource):
                 "settings": settings["alarms"],
                 "trail_name": trail.name if trail else None,
                 "log_bucket": logs.name if logs else None,
-                "log_key_arn": log_key if logs else None,
                 "dlq_name": intake.dlq_name,
                 "queue_name": intake.queue_name,
                 "function_name": flattener.function_name,
