@@ -252,6 +252,18 @@ def _kms_and_key(settings: Any, _: Names) -> Rules:
             )
 
 
+def _adopted_key(settings: Any, _: Names) -> Rules:
+    """A kept bucket's key was kept too; a new one would fail on the old one's alias, and read nothing that is there."""
+    for part in ("logs", "lake"):
+        if settings[part]["adopt"] and settings[part]["encryption"]["kms"] is KmsMode.CREATE:
+            yield Mistake(
+                (part, "encryption", "kms"),
+                f"create makes a second key beside the one that {part}.adopt finds kept; say given, and name that one"
+                f" in {part}.encryption.keyArn",
+                ((part, "adopt"),),
+            )
+
+
 def _regions(settings: Any, names: Names) -> Rules:
     """S3 takes only keys of its own Region; a queue and CloudWatch only topics of theirs."""
     existing = settings["logs"].get("existing", {})
@@ -530,6 +542,7 @@ COMBINATIONS: tuple[Combination, ...] = (
     _irreversible,
     _glacier_after_expiry,
     _kms_and_key,
+    _adopted_key,
     _regions,
     _same_bucket,
     _own_data_events,

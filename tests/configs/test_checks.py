@@ -60,6 +60,14 @@ def said(args, region: str = "eu-central-1", name: str = "acme") -> list[str]:
             ["lake.encryption.kms: given needs lake.encryption.keyArn; add it, or take create"],
         ),
         (
+            {"lake": {"adopt": True, "encryption": {"kms": "create"}}},
+            [
+                "lake.encryption.kms: create makes a second key beside the one that lake.adopt finds kept; say given,"
+                " and name that one in lake.encryption.keyArn"
+            ],
+        ),
+        ({"lake": {"adopt": True, "encryption": {"kms": "given", "key_arn": KEY}}}, []),
+        (
             {"logs": {"encryption": {"kms": "create", "key_arn": KEY}}},
             ["logs.encryption.keyArn: has no effect with logs.encryption.kms: create; say given, or take the key out"],
         ),
