@@ -58,11 +58,10 @@ def allowed(
     """Decide one request.
 
     `principal` is the ARN of a role, user or account root, a service (`lambda.amazonaws.com`) or ANONYMOUS; in
-    `context` a multivalued key is a list. A trust policy is the `resource_policy` of `sts:AssumeRole`, whatever
-    `resource`. `same_account` says whether principal and resource share one. Raises UnknownElement.
+    `context` a multivalued key is a list. A trust policy is the `resource_policy` of `sts:` actions. `same_account` says whether principal and resource share one. Raises UnknownElement.
     """
     request = _Request(action, resource, principal, {key.lower(): value for key, value in (context or {}).items()})
-    trust = action.lower().startswith("sts:assumerole")
+    trust = action.lower().startswith("sts:")
     attached = [request.statements(policy, needs_resource=True) for policy in identity]
     bounds = request.statements(boundary, needs_resource=True) if boundary is not None else None
     own = request.statements(resource_policy, needs_resource=not trust, has_principal=True) if resource_policy else []
