@@ -20,11 +20,11 @@ REGION = "eu-central-1"
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 # Inputs that AWS takes as the resource's name: a change of one replaces the resource.
 NAMES = ("bucket", "name", "functionName", "repositoryName")
-# Inputs that a name is unique within: an object's key in its bucket, a policy in its role, a table in its database.
-WITHIN = ("role", "user", "databaseName", "key")
+# What a name is unique within: an object's key in its bucket, a policy in its role, a table in its database.
+WITHIN = {"Table": "databaseName", "Objectv2": "key", "RolePolicy": "role"}
 # Outputs by type, beside `arn`, `id` and the inputs.
 COMPUTED = {
-    "aws:kms/key:Key": {"keyId": "{id}"},
+    "aws:kms/key:Key": {"keyId": "{id}", "arn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{{id}}"},
     "aws:lambda/function:Function": {"invokeArn": "{arn}/invocations", "qualifiedArn": "{arn}:1", "version": "1"},
     "aws:s3/bucket:Bucket": {"bucket": "{id}", "bucketDomainName": "{id}.s3.amazonaws.com", "region": REGION},
     "aws:sqs/queue:Queue": {"url": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{{id}}", "name": "{id}"},
@@ -170,7 +170,7 @@ def kind_of(urn: str) -> str:
 def name_of(urn: str, inputs: dict[str, Any]) -> str:
     """What AWS would know the resource by: its name within its owner, or the program's name where it has none."""
     name = next((str(inputs[k]) for k in NAMES if inputs.get(k)), urn.rsplit("::", maxsplit=1)[1])
-    return "/".join([name, *(str(inputs[k]) for k in WITHIN if inputs.get(k))])
+    return "/".join([name, *(str(inputs[k]) for end, k in WITHIN.items() if kind_of(urn).endswith(end))])
 
 
 def outputs(kind: str, ident: str, inputs: dict[str, Any]) -> dict[str, Any]:

@@ -5,22 +5,29 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from tests.engine.cloud import VERSION, Cloud
 
-PROGRAM = Path(__file__).parent / "program"
+REPO = Path(__file__).parents[2]
+PROGRAM = ("__main__.py", "Pulumi.yaml", "components", "configs", "runtime")
+CONFIG = """\
+account: {id: "111122223333", region: eu-central-1}
+logs: {encryption: {kms: create}}
+lake: {encryption: {kms: create}, flattener: {memoryMb: 512}}
+"""
 
 
 class Stack:
-    """The stack `test` of a copy of the program, driven by the CLI as an operator drives it."""
+    """The stack `test` of a copy of the program itself, driven by the CLI as an operator drives it."""
 
     def __init__(self, folder: Path, cloud: Cloud):
         self.cloud = cloud
         self.folder = folder / "program"
-        shutil.copytree(PROGRAM, self.folder)
+        self._copy()
         home, self.state = folder / "home", folder / "state"
         self.state.mkdir()
         # The engine looks for a plugin even where it attaches to a running one; this one only has to be there.
@@ -39,6 +46,22 @@ class Stack:
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         }
         self.ok("stack", "init", "test")
+
+    def _copy(self) -> None:
+        """The program beside a stack's file; in place of `pulumi install` and `make bundle`, what the tests have."""
+        self.folder.mkdir()
+        for name in PROGRAM:
+            copy = shutil.copytree if (REPO / name).is_dir() else shutil.copy
+            copy(REPO / name, self.folder / name)
+        (self.folder / ".venv-pulumi").symlink_to(sys.prefix)
+        (self.folder / "build").mkdir()
+        with zipfile.ZipFile(self.folder / "build" / "flattener.zip", "w") as bundle:
+            bundle.writestr("runtime/lambda/handler.py", "")
+        self.configure(CONFIG)
+
+    def configure(self, text: str) -> None:
+        """Write the stack's file."""
+        (self.folder / "configs" / "test.yaml").write_text(text)
 
     def run(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         """`pulumi ARGUMENTS`, with `settings` in its environment."""

@@ -1,112 +1,158 @@
-"""A real engine against the stand-in: what mocks cannot show, because the engine decides it."""
+"""The program in earnest: a real engine against a stand-in for AWS, for what mocks cannot show because the engine decides it."""
 
-NOTIFY = "aws:s3/bucketNotification:BucketNotification"
-KEPT = {
-    "aws:kms/alias:Alias alias/logs",
-    "aws:kms/key:Key key",
-    "aws:s3/bucket:Bucket logs-111122223333",
-    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock logs-111122223333",
+import pytest
+
+from tests.engine.conftest import CONFIG
+
+BUCKETS = {"test-logs-111122223333-eu-central-1", "test-lake-111122223333-eu-central-1"}
+GUARDS = {
+    "bucket:Bucket",
+    "bucketLifecycleConfiguration:BucketLifecycleConfiguration",
+    "bucketOwnershipControls:BucketOwnershipControls",
+    "bucketPolicy:BucketPolicy",
+    "bucketPublicAccessBlock:BucketPublicAccessBlock",
+    "bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
+    "bucketVersioning:BucketVersioning",
 }
-ALL = KEPT | {"aws:sqs/queue:Queue logs", f"{NOTIFY} logs-111122223333"}
+KEYS = {"aws:kms/key:Key test-logs-key", "aws:kms/key:Key test-lake-key"} | {
+    "aws:kms/alias:Alias alias/test-logs-key",
+    "aws:kms/alias:Alias alias/test-lake-key",
+}
+RETAINED = KEYS | {f"aws:s3/{guard} {bucket}" for guard in GUARDS for bucket in BUCKETS}
+"""What destroy must leave: both buckets, all that guards them, the keys and their aliases."""
+TRAIL = "aws:cloudtrail/trail:Trail test"
+
+
+def scripts(existing: set[str]) -> set[str]:
+    """The job's script objects, which a running job may still need."""
+    return {found for found in existing if "scripts/" in found}
+
+
+@pytest.fixture
+def up(stack):
+    """The stack, deployed."""
+    stack.up()
+    return stack
 
 
 def test_preview_makes_nothing(stack):
-    """A preview of a new stack plans everything, makes nothing, and leaves the state backend as it was."""
+    """A preview of a new stack plans only creations, makes nothing, and leaves the state backend as it was."""
     before = stack.backend()
     plan = stack.preview()
     assert stack.backend() == before
     assert {s["op"] for s in plan["steps"]} == {"create"}
-    assert plan["changeSummary"] == {"create": len(ALL) + 2}  # and the stack and the provider
     assert stack.cloud.existing() == set()
 
 
-def test_up_then_no_changes(stack):
-    """After `up` everything exists, lookups and computed outputs arrive, and a preview has nothing to do."""
-    stack.up()
-    assert stack.cloud.existing() == ALL
-    assert stack.ok("stack", "output", "partition").strip() == "aws"
-    assert stack.ok("stack", "output", "queue").strip().endswith("/111122223333/logs")
-    assert {s["op"] for s in stack.preview()["steps"]} == {"same"}
+def test_up_then_no_changes(up):
+    """After `up` everything exists, outputs arrive, and a preview has nothing to do."""
+    assert up.cloud.existing() >= RETAINED | {TRAIL, "aws:lambda/function:Function test-flattener"}
+    assert up.ok("stack", "output", "job_name").strip() == "test-parquet"
+    assert up.ok("stack", "output", "dlq_url").strip().endswith("/111122223333/test-logs-dlq")
+    assert {s["op"] for s in up.preview()["steps"]} == {"same"}
 
 
-def test_a_change_updates_one(stack):
-    """A changed input is an update of that resource and of no other."""
-    stack.up()
-    stack.ok("up", "--yes", "--skip-preview", DELAY="5")
-    assert [urn.rsplit("::", 1)[1] for call, urn in stack.cloud.calls if call == "update"] == ["queue"]
-    assert stack.cloud.resources["aws:sqs/queue:Queue", "logs"]["delaySeconds"] == 5
+def test_a_change_updates_what_it_touches(up):
+    """A changed setting is an update of the function and of nothing else."""
+    up.configure(CONFIG.replace("memoryMb: 512", "memoryMb: 1024"))
+    up.up()
+    changed = [(call, urn.rsplit("::", 1)[1]) for call, urn in up.cloud.calls if call != "create"]
+    assert changed == [("update", "test-flattener")]
+    assert up.cloud.resources["aws:lambda/function:Function", "test-flattener"]["memorySize"] == 1024
 
 
 def test_failed_create_then_recovery(stack):
     """After a failed create a second `up` makes what is missing, and nothing twice."""
-    stack.cloud.fail_once.add("aws:sqs/queue:Queue")
+    stack.cloud.fail_once.add("aws:sqs/queuePolicy:QueuePolicy")
     failed = stack.run("up", "--yes", "--skip-preview")
     assert failed.returncode != 0
     assert "refused once by the test" in failed.stdout + failed.stderr
-    assert f"{NOTIFY} logs-111122223333" not in stack.cloud.existing()
+    assert not [found for found in stack.cloud.existing() if "bucketNotification" in found]
     stack.up()
-    assert stack.cloud.existing() == ALL
     made = [urn for call, urn in stack.cloud.calls if call == "create"]
-    assert len(made) == len(set(made)) == len(ALL)
+    assert len(made) == len(set(made))
     assert stack.cloud.count("delete") == 0
+    assert {s["op"] for s in stack.preview()["steps"]} == {"same"}
 
 
-def test_destroy_keeps_the_retained_set(stack):
-    """`destroy --exclude-protected` leaves exactly the retained set, in AWS and in the state."""
-    stack.up()
-    stack.ok("destroy", "--yes", "--skip-preview", "--exclude-protected")
-    assert stack.cloud.existing() == KEPT
-    assert stack.in_state() == {
-        "aws:kms/alias:Alias alias",
-        "aws:kms/key:Key key",
-        "aws:s3/bucket:Bucket logs",
-        "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock logs-block",
-    }
+def test_destroy_keeps_the_retained_set(up):
+    """`destroy --exclude-protected` leaves exactly the retained set, the trail and the job's scripts."""
+    put = scripts(up.cloud.existing())
+    up.ok("destroy", "--yes", "--skip-preview", "--exclude-protected")
+    assert up.cloud.existing() == RETAINED | {TRAIL} | put
+    assert len(put) == 2
 
 
-def test_plain_destroy_is_refused(stack):
+def test_plain_destroy_is_refused(up):
     """A `destroy` that does not exclude what is protected fails and deletes nothing of it."""
-    stack.up()
-    assert stack.run("destroy", "--yes", "--skip-preview").returncode != 0
-    assert stack.cloud.existing() >= KEPT
+    assert up.run("destroy", "--yes", "--skip-preview").returncode != 0
+    assert up.cloud.existing() >= RETAINED | {TRAIL}
 
 
-def test_unprotected_but_retained(stack):
-    """Even unprotected, the retained set leaves the state only: AWS keeps it."""
-    stack.up()
-    stack.ok("state", "unprotect", "--all", "--yes")
-    stack.ok("destroy", "--yes", "--skip-preview")
-    assert stack.in_state() == set()
-    assert stack.cloud.existing() == KEPT
+def test_unprotected_but_retained_then_adopted(up):
+    """Even unprotected, the retained set leaves the state only; `adopt`, with the kept keys, takes the buckets back as they are."""
+    put = scripts(up.cloud.existing())
+    up.ok("state", "unprotect", "--all", "--yes")
+    up.ok("destroy", "--yes", "--skip-preview")
+    assert up.in_state() == set()
+    assert up.cloud.existing() == RETAINED | put
+    for name in put:
+        del up.cloud.resources[tuple(name.split(" ", 1))]  # S3 takes an object twice, the stand-in does not
+    calls = len(up.cloud.calls)
+    text = CONFIG
+    for part in ("logs", "lake"):
+        key = f"arn:aws:kms:eu-central-1:111122223333:key/test-{part}-key"
+        text = text.replace(
+            f"{part}: {{encryption: {{kms: create}}",
+            f"{part}: {{adopt: true, encryption: {{kms: given, keyArn: '{key}'}}",
+        )
+    up.configure(text)
+    up.up()
+    assert up.cloud.existing() >= RETAINED | {TRAIL}
+    made = {urn.rsplit("$", 1)[1].split("::")[0] for _, urn in up.cloud.calls[calls:]}
+    assert not made & {f"aws:s3/{guard}" for guard in GUARDS}
 
 
-def test_refresh_sees_what_went_missing(stack):
+def test_refresh_sees_what_went_missing(up):
     """A queue deleted behind Pulumi's back is noticed by `refresh` and made again by `up`."""
-    stack.up()
-    del stack.cloud.resources["aws:sqs/queue:Queue", "logs"]
-    stack.ok("refresh", "--yes", "--skip-preview")
-    assert "aws:sqs/queue:Queue queue" not in stack.in_state()
-    stack.up()
-    assert stack.cloud.existing() == ALL
+    before = up.cloud.existing()
+    del up.cloud.resources["aws:sqs/queue:Queue", "test-logs"]
+    up.ok("refresh", "--yes", "--skip-preview")
+    assert "aws:sqs/queue:Queue test-queue" not in up.in_state()
+    up.up()
+    assert up.cloud.existing() == before
 
 
 def test_forgotten_provider_is_refused(stack):
     """A resource without the explicit provider fails, since default providers are disabled."""
-    done = stack.run("preview", FORGET="1")
+    with (stack.folder / "__main__.py").open("a") as program:
+        program.write('\nimport pulumi_aws\n\npulumi_aws.sqs.Queue("stray")\n')
+    done = stack.run("preview")
     assert done.returncode != 0
     assert "Default provider for 'aws' disabled" in done.stdout + done.stderr
 
 
 def test_wrong_account_is_refused(stack):
     """A stack whose account is not the one that the credentials lead to makes nothing."""
-    done = stack.run("up", "--yes", "--skip-preview", ACCOUNT="999999999999")
+    stack.configure(CONFIG.replace("111122223333", "999999999999"))
+    done = stack.run("up", "--yes", "--skip-preview")
     assert done.returncode != 0
     assert "AWS account ID not allowed: 111122223333" in done.stdout + done.stderr
     assert stack.cloud.existing() == set()
 
 
+def test_mistakes_have_their_lines(stack):
+    """A wrong file stops the program before anything is planned, with file, line, key and cure, and no traceback of ours."""
+    stack.configure(CONFIG.replace("memoryMb", "memorymb"))
+    done = stack.run("preview")
+    assert done.returncode != 0
+    assert (
+        "configs/test.yaml:3: lake.flattener.memorymb: is no key; did you mean memoryMb?" in done.stdout + done.stderr
+    )
+
+
 def test_previews_agree(stack):
     """Two previews of the same config plan the same resources with the same inputs."""
     first = stack.inputs()
-    assert len(first) == len(ALL) + 2
+    assert first
     assert stack.inputs() == first
