@@ -62,8 +62,10 @@ def said(args, region: str = "eu-central-1", name: str = "acme") -> list[str]:
         (
             {"lake": {"adopt": True, "encryption": {"kms": "create"}}},
             [
-                "lake.encryption.kms: create makes a second key beside the one that lake.adopt finds kept; say given,"
-                " and name that one in lake.encryption.keyArn"
+                (
+                    "lake.encryption.kms: create makes a second key beside the one that lake.adopt finds kept; say"
+                    " given, and name that one in lake.encryption.keyArn"
+                )
             ],
         ),
         ({"lake": {"adopt": True, "encryption": {"kms": "given", "key_arn": KEY}}}, []),
