@@ -144,7 +144,6 @@ RULES: dict[str, Rule] = {
     "logs.existing.account": ACCOUNT,
     "logs.existing.keyArn": KEY,
     "logs.existing.topicArn": TOPIC,
-    "logs.existing.topicKeyArn": KEY,
     "lake.bucketName": BUCKET,
     "lake.encryption.keyArn": KEY,
     "lake.flatfilesDays": DAYS,

@@ -200,8 +200,6 @@ class ExistingLogsSettings(TypedDict, total=False):
     """sns, eventbridge or exclusive. Required."""
     topic_arn: Input[str]
     """The topic, with `notification: sns`. Default: none."""
-    topic_key_arn: Input[str]
-    """ARN of the KMS key that encrypts that topic. Default: none."""
 
 
 class LogsSettings(TypedDict, total=False):
