@@ -1,7 +1,7 @@
 """The ledger: what became of each log file's records. Its columns, the flattener's line of it; standard library only.
 
-On one machine the ledger is complete. On AWS it is put together in Athena (runtime/athena/ledger.py) from the lines that
-the flattener writes, one a log file, and the records of the Parquet job, which alone knows of duplicates.
+On one machine the ledger is complete. On AWS it is put together in Athena (runtime/athena/ledger.py) from the lines
+that the flattener writes, one a log file, and the records of the Parquet job, which alone knows of duplicates.
 """
 
 import json
@@ -28,7 +28,7 @@ LEDGER_COLUMNS = {
 LINES = "ledger_lines"
 """The Glue table over what the flattener writes below `ledger/dt=<day>/`: JSON, partitioned by `dt`."""
 LINE_COLUMNS = {
-    **{name: kind for name, kind in LEDGER_COLUMNS.items() if not name.startswith("duplicate")},
+    **{name: kind for name, kind in LEDGER_COLUMNS.items() if name != "day" and not name.startswith("duplicate")},
     "bytes": "bigint",
     "delivered": "varchar",
 }
@@ -38,7 +38,6 @@ def line(
     uri: str,
     key: str,
     parts: Sequence[str],
-    day: str | None,
     *,
     records: int = 0,
     rows: int = 0,
@@ -50,8 +49,9 @@ def line(
 ) -> bytes:
     """The flattener's line for one log file, with its newline: records = rows + quarantined, size in bytes.
 
-    `parts` is the log file's key, split at its slashes; `day` YYYY-MM-DD; `delivered` ISO 8601 in UTC. `reason` is set when
-    the file as a whole is no use; then all counts are 0. `problem` is why the first of its records was set aside.
+    `parts` is the log file's key, split at its slashes; `delivered` ISO 8601 in UTC. `reason` is set when the file as a
+    whole is no use; then all counts are 0. `problem` is why the first of its records was set aside. The day is in no
+    line: it is the partition.
     """
     *folders, name = parts
     _, place = kind_of(folders, name)
@@ -60,7 +60,6 @@ def line(
         "key": key,
         "account": place.account,
         "region": place.region,
-        "day": day,
         "records": records,
         "rows": rows,
         "quarantined": quarantined,

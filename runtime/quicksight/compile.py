@@ -1,7 +1,7 @@
 """Compiles the dashboard spec for AWS: data sets, and the two CloudFormation templates of analysis and dashboard.
 
-Pure: the same spec and arguments give the same bytes, so that a template can be stored under its hash. What is known only
-when deploying, the ARNs of the data sets, comes as the template's parameters.
+Pure: the same spec and arguments give the same bytes, so that a template can be stored under its hash. What is
+known only when deploying, the ARNs of the data sets, comes as the template's parameters.
 """
 
 import json
@@ -48,7 +48,7 @@ ACTIONS: Mapping[tuple[str, Role], tuple[str, ...]] = {
         for kind, actions in _OWN.items()
     },
 }
-"""(analysis, dashboard, data_set or data_source; owner or reader) -> the actions granted. Nobody only reads an analysis."""
+"""(analysis, dashboard, data_set or data_source; owner or reader) -> actions. Nobody only reads an analysis."""
 
 
 def template(
@@ -101,12 +101,13 @@ def arn_parameter(data_set: str) -> str:
 
 
 def principal(name: str, *, partition: str, identity_region: str, account: str) -> str:
-    """ARN of a `group/<namespace>/<name>` or `user/<namespace>/<name>`: users and groups live in the identity Region."""
+    """ARN of a `group/<namespace>/<name>` or `user/<namespace>/<name>`; these live in the identity Region."""
     return f"arn:{partition}:quicksight:{identity_region}:{account}:{name}"
 
 
 def _permissions(kind: Kind, role: Role, principals: Iterable[str]) -> list[dict[str, Any]]:
     arn = "arn:${AWS::Partition}:quicksight:${IdentityRegion}:${AWS::AccountId}:"
     return [
-        {"Principal": {"Fn::Sub": arn + name}, "Actions": list(ACTIONS[kind, role])} for name in dict.fromkeys(principals)
+        {"Principal": {"Fn::Sub": arn + name}, "Actions": list(ACTIONS[kind, role])}
+        for name in dict.fromkeys(principals)
     ]

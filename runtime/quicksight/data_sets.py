@@ -1,7 +1,7 @@
 """QuickSight data sets of the dashboard spec: the SQL that Athena runs for each, and the columns that it gives.
 
-Fields and measures have the names of the spec, so that the columns of all data sets match by name. A measure is a sum or
-a maximum; a visual sums or maximises its column again, whether rows were taken together before or not.
+Fields and measures have the names of the spec, so that the columns of all data sets match by name. A measure is a
+sum or a maximum; a visual sums or maximises its column again, whether rows were taken together before or not.
 """
 
 import re
@@ -23,8 +23,8 @@ _TYPES: Mapping[str, ColumnType] = {"count": "INTEGER", "seconds": "INTEGER", "b
 class QuickSightDataSet:
     """One data set: `columns` are (name, type) in the order of the SQL's.
 
-    `incremental` is the column of an incremental refresh, None where only a full one is right; `rules` is the column that
-    row-level security by account goes by.
+    `incremental` is the column of an incremental refresh, None where only a full one is right; `rules` is the column
+    that row-level security by account goes by.
     """
 
     name: str
@@ -54,7 +54,8 @@ def _data_set(node: DataSet, tables: Mapping[str, str], window_days: int | None,
     both = sorted(node.fields.keys() & node.measures.keys())
     if both:
         raise SpecError(f"dashboard.yaml: {node.name}: {', '.join(both)} is a field and a measure; rename one of them")
-    items, columns = [], []
+    items: list[tuple[str, str]] = []
+    columns: list[tuple[str, ColumnType]] = []
     for field in node.fields.values():
         days = field.name == DAY
         items.append((f"date_parse({field.sql}, '%Y-%m-%d')" if days else field.sql, field.name))
@@ -81,7 +82,8 @@ def _from(node: DataSet, table: str, window_days: int | None) -> str:
     rows = table
     if window_days is not None:
         day = PARTITIONS[node.source]
-        # date_format of current_date is a constant to the planner: partitions before it are not read. A file of no day stays.
+        # date_format of current_date is a constant to the planner: partitions before it are not read.
+        # A log file whose name has no day stays.
         since = f"{day} >= date_format(current_date - interval '{window_days}' day, '%Y-%m-%d')"
         condition = since if node.source == "parquettrails" else f"({since} OR {day} IS NULL)"
         rows = f"(SELECT * FROM {table} WHERE {condition})"

@@ -28,9 +28,10 @@ _KINDS = {
 
 
 def definition(dashboard: Dashboard, arns: Mapping[str, Any], *, days: int) -> Node:
-    """The definition. `arns`: data set -> its ARN, or what stands for one; `days` are shown until a reader chooses others.
+    """The definition. `arns`: data set -> its ARN, or what stands for one.
 
-    Raises SpecError for what the page can draw and QuickSight cannot.
+    The last `days` are shown until a reader chooses others. Raises SpecError for what the page can draw
+    and QuickSight cannot.
     """
     if len(dashboard.sheets) > MOST_SHEETS:
         raise SpecError(f"dashboard.yaml: QuickSight has at most {MOST_SHEETS} sheets, not {len(dashboard.sheets)}")
@@ -61,7 +62,7 @@ def _sheet(sheet: Sheet, dashboard: Dashboard) -> Node:
         for f in filters
     ]
     return {
-        "SheetId": sheet.id,
+        "SheetId": f"sheet-{sheet.id}",
         "Name": sheet.title,
         "ContentType": "INTERACTIVE",
         "Visuals": [_visual(visual, sheet) for visual in sheet.visuals],
@@ -80,7 +81,8 @@ def _canvas() -> Node:
 
 
 def _places(sheet: Sheet) -> list[Node]:
-    places, top = [], 0
+    places: list[Node] = []
+    top = 0
     for row in sheet.rows:
         if row.height > TALLEST:
             raise SpecError(f"{sheet.id}.yaml: {row.visuals[0].id}: QuickSight's rows are at most {TALLEST} high")
@@ -204,7 +206,7 @@ def _heatmap(visual: Visual) -> Node:
 
 
 def _table(visual: Visual) -> Node:
-    labels = [{"FieldId": _id(visual, part), "CustomLabel": part.title} for part in (*visual.x, *visual.measures)]
+    labels = [{"FieldId": _id(visual, part), "CustomLabel": part.title} for part in _parts(visual.x, visual.measures)]
     rank = {"FieldId": _id(visual, visual.measures[0]), "Direction": "DESC"}
     return {
         "FieldWells": {
@@ -222,6 +224,10 @@ def _table(visual: Visual) -> Node:
     }
 
 
+def _parts(fields: Iterable[Field], measures: Iterable[Measure]) -> list[Field | Measure]:
+    return [*fields, *measures]
+
+
 def _colours(visual: Visual) -> int:
     return min(visual.limit, COLOURS) if visual.timed else COLOURS
 
@@ -236,7 +242,7 @@ def _hidden() -> Node:
 
 def _tooltip(visual: Visual) -> Node:
     labels = [(f"{visual.id}.{DAY}", "Day")] if visual.timed else []
-    labels += [(_id(visual, part), part.title) for part in (*visual.fields, *visual.measures)]
+    labels += [(_id(visual, part), part.title) for part in _parts(visual.fields, visual.measures)]
     items = [{"FieldTooltipItem": {"FieldId": n, "Label": label, "Visibility": "VISIBLE"}} for n, label in labels]
     return {
         "TooltipVisibility": "VISIBLE",
@@ -370,7 +376,7 @@ def _where(sheet: Sheet, visual: Visual) -> Iterable[Node]:
                 "Configuration": {"FilterListConfiguration": admitted},
             }
         }
-        scope = {"SheetId": sheet.id, "Scope": "SELECTED_VISUALS", "VisualIds": [visual.id]}
+        scope = {"SheetId": f"sheet-{sheet.id}", "Scope": "SELECTED_VISUALS", "VisualIds": [visual.id]}
         yield _group(
             f"{visual.id}-only-{field.name}", made, {"SelectedSheets": {"SheetVisualScopingConfigurations": [scope]}}
         )
