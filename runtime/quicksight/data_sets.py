@@ -1,7 +1,8 @@
 """QuickSight data sets of the dashboard spec: the SQL that Athena runs for each, and the columns that it gives.
 
-Fields and measures have the names of the spec, so that the columns of all data sets match by name. A measure is a
-sum or a maximum; a visual sums or maximises its column again, whether rows were taken together before or not.
+Fields and measures have the names of the spec, so that the columns of all data sets match by name. There is a row for
+each row of the source, and a visual sums or maximises a measure's column: rows taken together by all their fields would
+hardly be fewer, since addresses, sessions and keys are among them.
 """
 
 import re
@@ -35,14 +36,13 @@ class QuickSightDataSet:
 
 
 def data_sets(
-    dashboard: Dashboard, tables: Mapping[str, str], *, window_days: int | None = None, grouped: bool = True
+    dashboard: Dashboard, tables: Mapping[str, str], *, window_days: int | None = None
 ) -> dict[str, QuickSightDataSet]:
     """Data sets by the spec's names. `tables`: source -> table as it stands in SQL, such as `"db"."parquettrails"`.
 
-    `window_days` days up to today are read, or all of them. `grouped` has one row for all events with equal fields, the
-    form for SPICE; otherwise one row for each, the form for direct queries, which then read only the columns they need.
+    `window_days` days up to today are read, or all of them.
     """
-    return {name: _data_set(node, tables, window_days, grouped) for name, node in dashboard.data_sets.items()}
+    return {name: _data_set(node, tables, window_days) for name, node in dashboard.data_sets.items()}
 
 
 def column_type(measure: Measure) -> ColumnType:
@@ -50,7 +50,7 @@ def column_type(measure: Measure) -> ColumnType:
     return _TYPES[measure.unit]
 
 
-def _data_set(node: DataSet, tables: Mapping[str, str], window_days: int | None, grouped: bool) -> QuickSightDataSet:
+def _data_set(node: DataSet, tables: Mapping[str, str], window_days: int | None) -> QuickSightDataSet:
     both = sorted(node.fields.keys() & node.measures.keys())
     if both:
         raise SpecError(f"dashboard.yaml: {node.name}: {', '.join(both)} is a field and a measure; rename one of them")
@@ -60,17 +60,13 @@ def _data_set(node: DataSet, tables: Mapping[str, str], window_days: int | None,
         days = field.name == DAY
         items.append((f"date_parse({field.sql}, '%Y-%m-%d')" if days else field.sql, field.name))
         columns.append((field.name, "DATETIME" if days else "STRING"))
-    groups = len(items)
     for measure in node.measures.values():
-        items.append((f"{measure.aggregate}({measure.sql})" if grouped else measure.sql, measure.name))
+        items.append((measure.sql, measure.name))
         columns.append((measure.name, column_type(measure)))
     listed = ",\n    ".join(f'{sql} AS "{name}"' for sql, name in items)
-    lines = [f"SELECT\n    {listed}", f"FROM {_from(node, tables[node.source], window_days)}"]
-    if grouped:
-        lines.append(f"GROUP BY {', '.join(str(n + 1) for n in range(groups))}")
     return QuickSightDataSet(
         name=node.name,
-        sql="\n".join(lines),
+        sql=f"SELECT\n    {listed}\nFROM {_from(node, tables[node.source], window_days)}",
         columns=tuple(columns),
         # A row of a statement of its own may change with every later event, as the silence after the last one does.
         incremental=DAY if node.sql is None else None,
