@@ -5,28 +5,27 @@ known only when deploying, the ARNs of the data sets, comes as the template's pa
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from runtime.quicksight.data_sets import QuickSightDataSet, data_sets
 from runtime.quicksight.definition import definition
 from runtime.quicksight.spec import Dashboard, load
 
-__all__ = ["ACTIONS", "QuickSightDataSet", "arn_parameter", "data_sets", "load", "principal", "template"]
+__all__ = ["ACTIONS", "QuickSightDataSet", "arn_parameter", "data_sets", "granted", "load", "template"]
 
 LIMIT_BYTES = 460_800
 """CloudFormation takes 1 MB by URL today, and took this in older API versions; ours stay below either."""
 Kind = Literal["analysis", "dashboard"]
+Asset = Literal["analysis", "dashboard", "data_set", "data_source", "folder"]
 Role = Literal["owner", "reader"]
 
 # What the console grants as owner or co-owner and as viewer or user:
 # https://docs.aws.amazon.com/quicksight/latest/APIReference/API_UpdateDashboardPermissions.html and its siblings.
-_READ = {
+_READ: Mapping[Asset, tuple[str, ...]] = {
     "dashboard": ("DescribeDashboard", "ListDashboardVersions", "QueryDashboard"),
-    "data_set": ("DescribeDataSet", "DescribeDataSetPermissions", "PassDataSet", "DescribeIngestion", "ListIngestions"),
-    "data_source": ("DescribeDataSource", "DescribeDataSourcePermissions", "PassDataSource"),
 }
-_OWN = {
+_OWN: Mapping[Asset, tuple[str, ...]] = {
     "analysis": (
         *("DescribeAnalysis", "DescribeAnalysisPermissions", "QueryAnalysis"),
         *("UpdateAnalysis", "UpdateAnalysisPermissions", "DeleteAnalysis", "RestoreAnalysis"),
@@ -36,32 +35,39 @@ _OWN = {
         *("UpdateDashboardPublishedVersion", "DeleteDashboard"),
     ),
     "data_set": (
-        *("UpdateDataSet", "UpdateDataSetPermissions", "DeleteDataSet"),
-        *("CreateIngestion", "CancelIngestion"),
+        *("DescribeDataSet", "DescribeDataSetPermissions", "PassDataSet", "DescribeIngestion", "ListIngestions"),
+        *("UpdateDataSet", "UpdateDataSetPermissions", "DeleteDataSet", "CreateIngestion", "CancelIngestion"),
     ),
-    "data_source": ("UpdateDataSource", "UpdateDataSourcePermissions", "DeleteDataSource"),
+    "data_source": (
+        *("DescribeDataSource", "DescribeDataSourcePermissions", "PassDataSource"),
+        *("UpdateDataSource", "UpdateDataSourcePermissions", "DeleteDataSource"),
+    ),
+    "folder": (
+        *("DescribeFolder", "CreateFolder", "UpdateFolder", "DeleteFolder"),
+        *("CreateFolderMembership", "DeleteFolderMembership", "DescribeFolderPermissions", "UpdateFolderPermissions"),
+    ),
 }
-ACTIONS: Mapping[tuple[str, Role], tuple[str, ...]] = {
+ACTIONS: Mapping[tuple[Asset, Role], tuple[str, ...]] = {
     **{(kind, "reader"): tuple(f"quicksight:{a}" for a in actions) for kind, actions in _READ.items()},
     **{
         (kind, "owner"): tuple(f"quicksight:{a}" for a in (*_READ.get(kind, ()), *actions))
         for kind, actions in _OWN.items()
     },
 }
-"""(analysis, dashboard, data_set or data_source; owner or reader) -> actions. Nobody only reads an analysis."""
+"""(what; owner or reader) -> actions. Only a dashboard is given to readers, who need no right on its data."""
 
 
 def template(
     kind: Kind, dashboard: Dashboard, *, owners: Sequence[str], readers: Sequence[str] = (), days: int = 90
 ) -> bytes:
-    """The template's JSON. Principals are `group/<namespace>/<name>` or `user/<namespace>/<name>`, without their ARN.
+    """The template's JSON. `owners` and `readers` are ARNs of principals; an analysis has owners only.
 
-    Its parameters are `Id`, `Name`, `IdentityRegion`, and one ARN for each data set: see arn_parameter. Outputs: `Arn`.
+    Its parameters are `Id`, `Name`, and one ARN for each data set: see arn_parameter. Outputs: `Arn`.
     """
     resource = kind.capitalize()
     names = {v.data_set.name: None for v in dashboard.visuals}  # in their order
     arns = {name: {"Ref": arn_parameter(name)} for name in names}
-    permissions = [*_permissions(kind, "owner", owners)]
+    permissions = granted(kind, owners, readers if kind == "dashboard" else ())
     properties: dict[str, Any] = {
         "AwsAccountId": {"Ref": "AWS::AccountId"},
         f"{resource}Id": {"Ref": "Id"},
@@ -70,7 +76,6 @@ def template(
         "ValidationStrategy": {"Mode": "STRICT"},
     }
     if kind == "dashboard":
-        permissions += _permissions(kind, "reader", [p for p in readers if p not in owners])
         properties["DashboardPublishOptions"] = {
             "AdHocFilteringOption": {"AvailabilityStatus": "ENABLED"},
             "ExportToCSVOption": {"AvailabilityStatus": "ENABLED"},
@@ -84,14 +89,11 @@ def template(
         "Parameters": {
             "Id": {"Type": "String", "AllowedPattern": "[\\w\\-]{1,512}"},
             "Name": {"Type": "String", "MinLength": 1, "MaxLength": 2048},
-            "IdentityRegion": {"Type": "String", "Description": "Region that QuickSight's users and groups live in."},
             **{arn_parameter(name): {"Type": "String"} for name in names},
         },
         "Resources": {resource: {"Type": f"AWS::QuickSight::{resource}", "Properties": properties}},
         "Outputs": {"Arn": {"Value": {"Fn::GetAtt": [resource, "Arn"]}}},
     }
-    if not permissions:
-        del body["Parameters"]["IdentityRegion"]  # type: ignore[attr-defined]
     return json.dumps(body, separators=(",", ":"), sort_keys=True).encode()
 
 
@@ -100,14 +102,7 @@ def arn_parameter(data_set: str) -> str:
     return f"{''.join(part.capitalize() for part in data_set.split('_'))}DataSetArn"
 
 
-def principal(name: str, *, partition: str, identity_region: str, account: str) -> str:
-    """ARN of a `group/<namespace>/<name>` or `user/<namespace>/<name>`; these live in the identity Region."""
-    return f"arn:{partition}:quicksight:{identity_region}:{account}:{name}"
-
-
-def _permissions(kind: Kind, role: Role, principals: Iterable[str]) -> list[dict[str, Any]]:
-    arn = "arn:${AWS::Partition}:quicksight:${IdentityRegion}:${AWS::AccountId}:"
-    return [
-        {"Principal": {"Fn::Sub": arn + name}, "Actions": list(ACTIONS[kind, role])}
-        for name in dict.fromkeys(principals)
-    ]
+def granted(kind: Asset, owners: Sequence[str], readers: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Permissions in the API's shape, once for each principal; who owns and reads, owns."""
+    roles: dict[str, Role] = {**dict.fromkeys(readers, "reader"), **dict.fromkeys(owners, "owner")}
+    return [{"Principal": name, "Actions": list(ACTIONS[kind, role])} for name, role in sorted(roles.items())]

@@ -14,6 +14,7 @@ from runtime.quicksight.spec import Dashboard, DataSet, Measure, SpecError
 
 DAY = "day"
 ACCOUNT = "account"
+"""The column of every data set that row-level security goes by."""
 PARTITIONS = {"parquettrails": "eventdate", "ledger": "day"}
 """Source -> its column of days as text, which bounds what a refresh reads."""
 ColumnType = Literal["STRING", "INTEGER", "DECIMAL", "DATETIME"]
@@ -24,15 +25,13 @@ _TYPES: Mapping[str, ColumnType] = {"count": "INTEGER", "seconds": "INTEGER", "b
 class QuickSightDataSet:
     """One data set: `columns` are (name, type) in the order of the SQL's.
 
-    `incremental` is the column of an incremental refresh, None where only a full one is right; `rules` is the column
-    that row-level security by account goes by.
+    `incremental` is the column of an incremental refresh, None where only a full one is right.
     """
 
     name: str
     sql: str
     columns: tuple[tuple[str, ColumnType], ...]
     incremental: str | None
-    rules: str
 
 
 def data_sets(
@@ -70,7 +69,6 @@ def _data_set(node: DataSet, tables: Mapping[str, str], window_days: int | None)
         columns=tuple(columns),
         # A row of a statement of its own may change with every later event, as the silence after the last one does.
         incremental=DAY if node.sql is None else None,
-        rules=ACCOUNT,
     )
 
 

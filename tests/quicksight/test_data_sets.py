@@ -97,7 +97,7 @@ def admitted(field: Field, only: tuple[str, ...]) -> str:
 def test_a_window_bounds_the_days_by_the_partition(asked, made: QuickSightDataSet) -> None:
     """Rows of its days only, those without a day too; what is bounded is the partition's own text."""
     first = datetime.combine(TODAY - timedelta(days=90), datetime.min.time())
-    days = f"SELECT day, count(*) FROM ({{}}) GROUP BY 1"
+    days = "SELECT day, count(*) FROM ({}) GROUP BY 1"
     wanted = [row for row in values(asked, days.format(f"FROM set_{made.name}")) if row[0] is None or row[0] >= first]
     found = values(asked, days.format(to_duckdb(made.sql)))
     assert found == wanted
