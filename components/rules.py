@@ -179,7 +179,6 @@ RULES: dict[str, Rule] = {
     "quicksight.windowDays": Between(1, 36500),
     "quicksight.lookbackDays": Between(1, 36500),
     "quicksight.fullRefresh": Text(r"([01][0-9]|2[0-3]):[0-5][0-9]", "a time of day, as HH:MM"),
-    "quicksight.firstRefresh": DAY,
     "quicksight.rowLevelSecurity[].group": NAME,
     "quicksight.rowLevelSecurity[].user": NAME,
     "quicksight.rowLevelSecurity[].accounts[]": ACCOUNT,
