@@ -37,7 +37,7 @@ demo: $(VENV)/run.stamp ## a sample, its lake and its dashboard, in ./demo
 # Two at a time, a file's tests together: they share a Spark session or a lake.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: test test-fast test-long lint types format lock bench
+.PHONY: test test-fast test-long schema lint types format lock bench
 test: $(VENV)/dev.stamp ## the tests that every change must pass, Spark and the emulated pipeline included
 	$(PYTEST) -m "not long"
 
@@ -48,9 +48,12 @@ test-long: $(VENV)/dev.stamp ## all tests, the long ones too
 	$(PYTEST)
 
 bench: $(VENV)/run.stamp ## ratios against what a user would do instead (ARGS=--json for machines)
-	$(PIP) --require-hashes -r requirements/bench.txt
+	$(PIP) --require-hashes -r requirements.txt -r requirements/bench.txt
 	$(PIP) --require-hashes --no-build-isolation -r requirements/spark.txt
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+schema: $(VENV)/dev.stamp ## write configs/schema.json and the key reference, after a change of settings
+	$(BIN)/python -m configs
 
 lint: $(VENV)/dev.stamp ## ruff: lint and format
 	$(BIN)/ruff check .

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import flatten, ingest, query, spark
+from benchmarks import flatten, ingest, program, query, spark
 from runtime.operations import cost
 
 
@@ -38,6 +38,7 @@ def main() -> None:
         "spark": ("flat files -> Parquet on Spark; «ours» is so many times as quick", spark.table),
         "planning": ("finding the flat files to read", spark.planning),
         "cost": (cost.title(), cost.table),
+        "program": ("start of the Pulumi program", lambda: program.start(options.rounds)),
         "hour": ("one hour of one of 90 days, 20,000 events each", lambda: query.hour_query(20_000)),
     }
     chosen = options.tables or list(tables)

@@ -87,15 +87,16 @@ def value_mistakes(section: Any, settings: Mapping[str, Any], path: Path = ()) -
 def combination_mistakes(settings: CloudTrailPipelineArgs, names: Names, wrong: Iterable[Path] = ()) -> list[Mistake]:
     """Combinations that cannot work, without those that involve a path that is wrong by itself."""
     bad = tuple(wrong)
-    found = []
+    found: list[Mistake] = []
     for rule in COMBINATIONS:
         try:
-            found += list(rule(settings, names))
-        except (KeyError, TypeError, AttributeError, ValueError):
+            for mistake in rule(settings, names):
+                found.append(mistake)  # noqa: PERF402 - what a rule found before it met a bad value counts
+        except (LookupError, TypeError, AttributeError, ValueError):
             # A rule met a value that has been refused already; of sound values none of these can come.
             if not bad:
                 raise
-    return [m for m in found if not any(_related(one, path) for one in bad for path in (m.path, *m.others))]
+    return [m for m in found if not any(path[: len(one)] == one for one in bad for path in (m.path, *m.others))]
 
 
 def hints(settings: CloudTrailPipelineArgs, names: Names) -> list[str]:
@@ -181,10 +182,6 @@ def kind_text(field: Field) -> str:
     }[field.kind]
 
 
-def _related(one: Path, other: Path) -> bool:
-    return all(a == b for a, b in zip(one, other, strict=False))
-
-
 def _changed(section: Any, settings: Mapping[str, Any], base: Path, keys: Iterable[str]) -> Iterator[Path]:
     """Paths of those keys whose value is not what holds without them."""
     for key in keys:
@@ -252,6 +249,18 @@ def _kms_and_key(settings: Any, _: Names) -> Rules:
                 (*at, "key_arn"),
                 f"has no effect with {part}.encryption.kms: {encryption['kms'].value}; say given, or take the key out",
                 ((*at, "kms"),),
+            )
+
+
+def _adopted_key(settings: Any, _: Names) -> Rules:
+    """A kept bucket's key was kept too; a new one would fail on the old one's alias, and read nothing that is there."""
+    for part in ("logs", "lake"):
+        if settings[part]["adopt"] and settings[part]["encryption"]["kms"] is KmsMode.CREATE:
+            yield Mistake(
+                (part, "encryption", "kms"),
+                f"create makes a second key beside the one that {part}.adopt finds kept; say given, and name that one"
+                f" in {part}.encryption.keyArn",
+                ((part, "adopt"),),
             )
 
 
@@ -499,7 +508,8 @@ def _quicksight(settings: Any, names: Names) -> Rules:
     for number, rule in enumerate(quicksight["row_level_security"]):
         if ("group" in rule) == ("user" in rule):
             both = "both group and user" if "group" in rule else "neither group nor user"
-            yield Mistake((*at, "row_level_security", number), f"has {both}; name exactly one of them")
+            here: Path = (*at, "row_level_security", number)
+            yield Mistake(here, f"has {both}; name exactly one of them", ((*here, "group"), (*here, "user")))
     if _family(quicksight["identity_region"]) != _family(names.where.region):
         yield Mistake(
             (*at, "identity_region"),
@@ -532,6 +542,7 @@ COMBINATIONS: tuple[Combination, ...] = (
     _irreversible,
     _glacier_after_expiry,
     _kms_and_key,
+    _adopted_key,
     _regions,
     _same_bucket,
     _own_data_events,

@@ -1,7 +1,6 @@
 """What holds where a user says nothing, and `complete`, which fills it in."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any, cast
 
 from components import settings as s
@@ -110,8 +109,10 @@ def complete(args: s.CloudTrailPipelineArgs) -> s.CloudTrailPipelineArgs:
     A key that is None counts as absent. What has the wrong type is left as it is, for `checks` to name.
     """
     settings = cast("s.CloudTrailPipelineArgs", _section(s.CloudTrailPipelineArgs, args))
-    with suppress(AttributeError, KeyError, TypeError):  # of a section that is none, which `checks` names
-        settings["lake"]["catalog"].setdefault("crawl_schedule", settings["lake"]["job"]["schedule"])
+    lake: Any = settings["lake"]
+    # A section may be what is none, which `checks` names.
+    if isinstance(lake, dict) and isinstance(lake["catalog"], dict) and isinstance(lake["job"], dict):
+        lake["catalog"].setdefault("crawl_schedule", lake["job"]["schedule"])
     return settings
 
 

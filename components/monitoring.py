@@ -13,13 +13,12 @@ import pulumi_aws as aws
 from components import policies
 from components.console import Console
 from components.names import Names
-from components.part import PartArgs
+from components.part import TAG, PartArgs
 from components.settings import AlarmSettings
 
 NAMESPACE = "Trailsight"
 PAGE = "docs/operations.md"
-TAG = "trailsight"  # carried by every resource of a pipeline, with the pipeline's name
-HOUR, FIVE_MINUTES, MINUTE = 3600, 300, 60
+HOUR, FIVE_MINUTES = 3600, 300
 DAY_HOURS = 24
 FUNCTION, JOB, QUEUE, DLQ = "FunctionName", "JobName", "QueueName", "DLQ"
 
@@ -96,8 +95,10 @@ class Monitoring(pulumi.ComponentResource):
         if bucket is not None:
             self._rule("log-bucket-changed", "The log bucket was changed", changed_bucket(bucket), _CALL_INPUT)
         if keys:
-            ids = [pulumi.Output.from_input(key).apply(lambda arn: str(arn).rpartition("/")[2]) for key in keys]
-            self._rule("key-changed", "A key was changed", changed_key([*keys, *ids]), _CALL_INPUT)
+            named = pulumi.Output.all(*keys).apply(
+                lambda arns: sorted({n for a in arns for n in (a, a.rpartition("/")[2])})
+            )
+            self._rule("key-changed", "A key was changed", changed_key(named), _CALL_INPUT)
         if "budget" in settings:
             self._budget(settings["budget"]["monthly_usd"])
         board = aws.cloudwatch.Dashboard(
@@ -265,7 +266,7 @@ def alarms(settings: AlarmSettings) -> dict[str, Alarm]:
             "ApproximateNumberOfMessagesVisible",
             DLQ,
             "Maximum",
-            MINUTE,
+            FIVE_MINUTES,
             0,
             "Log files could not be flattened: find the reason in the flattener's log, mend it, and run"
             " `trailsight replay` within 14 days.",
@@ -362,7 +363,7 @@ def _call(service: str, names: Sequence[str], detail: Mapping[str, Any]) -> dict
     return {
         "source": [f"aws.{service}"],
         "detail-type": ["AWS API Call via CloudTrail"],
-        "detail": {"eventSource": [f"{service}.amazonaws.com"], "eventName": list(names), **detail},
+        "detail": {"eventName": list(names), **detail},
     }
 
 
@@ -389,10 +390,10 @@ def changed_bucket(name: pulumi.Input[str]) -> dict[str, Any]:
     return _call("s3", calls, {"requestParameters": {"bucketName": [name]}})
 
 
-def changed_key(names: Sequence[pulumi.Input[str]]) -> dict[str, Any]:
+def changed_key(names: pulumi.Input[list[str]]) -> dict[str, Any]:
     """Event pattern: somebody took a key away, or changed who may use it; `names` are key ids and ARNs."""
     calls = ["ScheduleKeyDeletion", "DisableKey", "PutKeyPolicy", "DeleteImportedKeyMaterial"]
-    return _call("kms", calls, {"requestParameters": {"keyId": list(names)}})
+    return _call("kms", calls, {"requestParameters": {"keyId": names}})
 
 
 # A path that an event lacks leaves nothing in the sentence.

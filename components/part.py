@@ -6,6 +6,9 @@ import pulumi
 
 from components.names import Names
 
+TAG = "trailsight"
+"""The tag that every resource of a pipeline carries, with the pipeline's name; a budget counts by it."""
+
 
 class PartArgs(TypedDict):
     """What every part of a pipeline is told."""

@@ -18,7 +18,7 @@ from components.keys import Key
 from components.monitoring import Monitoring
 from components.names import Names, Where
 from components.parquet_job import ParquetJob
-from components.part import PartArgs
+from components.part import TAG, PartArgs
 from components.settings import (
     CatalogMode,
     CloudTrailPipelineArgs,
@@ -68,6 +68,7 @@ class CloudTrailPipeline(pulumi.ComponentResource):
         settings = complete(args)
         names = Names(name, self._where(), settings["iam"]["name_prefix"], settings["iam"]["path"])
         check(settings, names)
+        settings["tags"] = {**settings["tags"], TAG: name}
         self._names, self._settings = names, settings
         self._here = pulumi.ResourceOptions(parent=self)
         boundary = settings["iam"].get("permissions_boundary")

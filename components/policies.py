@@ -22,8 +22,6 @@ METRICS = "metrics/"
 SCRIPTS = "scripts/"
 RESULTS = "results/"
 STATE = ("_job/", "_state/")
-PUBLISHERS = ("cloudwatch", "events", "budgets")
-"""Services that publish to the alarm topic, and so use the key that encrypts it."""
 
 
 def document(statements: Iterable[Document]) -> Document:
@@ -123,11 +121,29 @@ def log_key(where: Where, trails: Sequence[str]) -> Document:
 
 
 def lake_key(where: Where) -> Document:
-    """Policy of the lake's key, which also encrypts the alarm topic: three services publish there."""
+    """Policy of the lake's key, which also encrypts the alarm topic: those that publish there use it."""
     actions = ["kms:Decrypt", "kms:GenerateDataKey*"]
+    return document([_account_rules(where), *_publishers(where, actions, "*")])
+
+
+def alarm_topic(where: Where, topic_arn: str) -> Document:
+    """Policy of the alarm topic: alarms, event rules and budgets publish."""
+    return document(_publishers(where, ["sns:Publish"], topic_arn))
+
+
+def _publishers(where: Where, actions: Sequence[str], resource: str) -> list[Document]:
+    """What the alarm topic's publishers may do, on behalf of this account only; EventBridge does not say for whom.
+
+    A condition would drop its messages in silence, on the topic and on the key:
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html
+    https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+    """
     here = {"StringEquals": {"aws:SourceAccount": where.account}}
-    publishers = [_service(f"{service.title()}Publishes", service, actions, ["*"], here) for service in PUBLISHERS]
-    return document([_account_rules(where), *publishers])
+    return [
+        _service("CloudwatchPublishes", "cloudwatch", actions, [resource], here),
+        allow("EventsPublishes", actions, [resource], Principal={"Service": "events.amazonaws.com"}),
+        _service("BudgetsPublishes", "budgets", actions, [resource], here),
+    ]
 
 
 def queue(queue_arn: str, sources: Sequence[tuple[str, str, Document]]) -> Document:
@@ -150,14 +166,6 @@ def trail_topic(topic_arn: str, trail: str) -> Document:
                 {"StringEquals": {"aws:SourceArn": trail}},
             )
         ]
-    )
-
-
-def alarm_topic(where: Where, topic_arn: str) -> Document:
-    """Policy of the alarm topic: alarms, event rules and budgets of this account publish."""
-    here = {"StringEquals": {"aws:SourceAccount": where.account}}
-    return document(
-        [_service(f"{service.title()}Publishes", service, ["sns:Publish"], [topic_arn], here) for service in PUBLISHERS]
     )
 
 

@@ -187,8 +187,8 @@ RULES: dict[str, Rule] = {
     "alarms.emails[]": Text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address"),
     "alarms.topicArn": TOPIC,
     "alarms.webhooks[]": Text(r"https://\S+", "an https:// address"),
-    "alarms.queueAgeMinutes": Between(1, 20160),
-    "alarms.staleHours": Between(1, 8760),
+    "alarms.queueAgeMinutes": Between(1, 5759),  # the queue keeps a message for 4 days
+    "alarms.staleHours": Between(1, 168),  # an alarm looks back 7 days at most
     "alarms.quarantinedRecords": Between(0, 1_000_000_000),
     "alarms.budget.monthlyUsd": Between(1, 1_000_000_000),
     "iam.permissionsBoundary": POLICY,

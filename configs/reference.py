@@ -1,5 +1,6 @@
 """The list of every key in docs/configuration.md, made from the model and the rules."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ def _tables() -> Iterator[tuple[str, str]]:
         field = known[name]
         rows = [_row(field, (name,), sentences(StackConfig)[name])]
         rows += _rows(field.type, (name,)) if field.kind == "section" else []
-        yield f"`{name}`", "| key | value | what it is |\n| --- | --- | --- |\n" + "".join(rows)
+        yield f"`{name}`", "| key | value | default | what it is |\n| --- | --- | --- | --- |\n" + "".join(rows)
 
 
 def _rows(section: Any, path: KeyPath) -> Iterator[str]:
@@ -49,7 +50,20 @@ def _row(field: Field, path: KeyPath, sentence: str) -> str:
     if field.takes_output or (field.item and field.item.takes_output):
         value += "; or `${ssm:/path}`"
     key = dotted(path).replace("[0]", "[]")
-    return f"| `{key}` | {value.replace('|', chr(92) + '|')} | {sentence.replace('|', chr(92) + '|')} |\n"
+    said, default = split(sentence)
+    return f"| `{key}` | {value} | {default} | {said} |\n"
+
+
+def split(sentence: str) -> tuple[str, str]:
+    """A field's sentence and its default, or `required`.
+
+    >>> split("Its memory. Default: 512.")
+    ('Its memory.', '512')
+    """
+    found = re.fullmatch(r"(.+?)(?: Default: (.+)\.| Required\.)", sentence)
+    if not found:
+        raise ValueError(f"{sentence!r} ends neither with its default nor with Required.")
+    return found[1], found[2] or "required"
 
 
 def _value(field: Field, path: KeyPath) -> str:

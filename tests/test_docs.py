@@ -19,6 +19,24 @@ def test_the_readme_names_every_command():
     assert set(re.findall(r"\| `trailsight ([a-z]+)", text)) == commands
 
 
+def test_the_docs_name_no_command_and_no_key_that_does_not_exist():
+    """`trailsight X` in a page is a command; a dotted key in the operator's pages is in the configuration reference."""
+    commands = {c.name or c.callback.__name__ for c in app.registered_commands}
+    reference = (REPO / "docs/configuration.md").read_text()
+    wrong = []
+    for page in sorted((REPO / "docs").glob("*.md")):
+        text = page.read_text()
+        wrong += [
+            (page.name, c)
+            for c in re.findall(r"(?:^    |`)trailsight ([a-z]+)", text, re.MULTILINE)
+            if c not in commands
+        ]
+        if page.name != "configuration.md":
+            keys = re.findall(r"`((?:trail|logs|lake|alarms|quicksight)(?:\.[a-z]\w*)+)`", text)
+            wrong += [(page.name, key) for key in keys if not key.endswith(".py") and f"`{key}`" not in reference]
+    assert wrong == []
+
+
 def test_links_in_the_docs_lead_somewhere():
     """Each relative link of a Markdown file names a file of the repository."""
     broken = []

@@ -1,0 +1,487 @@
+"""Monitoring: what is made, that each alarm and rule fires on what it names, and that the operations page knows it."""
+
+import importlib
+import json
+import re
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import pulumi
+import pytest
+
+from components import monitoring as m
+from components import policies
+from components.defaults import complete
+from components.names import Names, Where
+from runtime.glue.arguments import ARGUMENTS
+from runtime.glue.metrics import Metrics
+from tests.components.recorder import Stack, run
+from tests.conftest import REPO
+
+WHERE = Where("aws", "amazonaws.com", "111122223333", "eu-central-1")
+TOPIC = WHERE.arn("sns", "acme-prod-alarms")
+TRAIL = WHERE.arn("cloudtrail", "trail/acme-prod")
+KEY = WHERE.arn("kms", "key/0d3c1b9e-2b7a-4a8e-9f21-5b1c7a1d2e3f")
+ALARM, RULE, TARGET = (
+    f"aws:cloudwatch/{k}" for k in ("metricAlarm:MetricAlarm", "eventRule:EventRule", "eventTarget:EventTarget")
+)
+DASHBOARD = "aws:cloudwatch/dashboard:Dashboard"
+SUBSCRIPTION = "aws:sns/topicSubscription:TopicSubscription"
+BUDGET = "aws:budgets/budget:Budget"
+FLATTENER = importlib.import_module("runtime.lambda.report")
+PAGE = (REPO / m.PAGE).read_text()
+SECRET = "4dabf18193072939515e22adb298388d"
+
+
+def monitor(
+    alarms: dict[str, Any] | None = None,
+    region: str = "eu-central-1",
+    then: Callable[[m.Monitoring], Any] = lambda _: None,
+    **more: Any,
+) -> Stack:
+    """What `Monitoring("acme-prod-alarms")` registers, with a trail, a bucket and a key unless `more` says otherwise."""
+    settings = complete({"alarms": alarms or {}})["alarms"]
+
+    def program() -> None:
+        args: m.MonitoringArgs = {
+            "settings": settings,
+            "names": Names("acme-prod", Where("aws", "amazonaws.com", "111122223333", region)),
+            "lake_key_arn": KEY,
+            "role_options": {},
+            "tags": {"trailsight": "acme-prod"},
+            "trail_name": "acme-prod",
+            "log_bucket": "acme-logs",
+            "dlq_name": "acme-dlq",
+            "queue_name": "acme-queue",
+            "function_name": "acme-flattener",
+            "job_name": "acme-job",
+        }
+        then(m.Monitoring("acme-prod-alarms", {**args, **more}))
+
+    return run(program, region=region)
+
+
+@pytest.fixture(scope="module")
+def stack() -> Stack:
+    return monitor()
+
+
+def test_the_children_are_exactly_these(stack: Stack):
+    """One topic with its policy, nine alarms, four rules with a target each, a dashboard; no budget unasked."""
+    alarms = [*m.alarms(complete({})["alarms"]), "no-new-files"]
+    rules = ["job-failed", "trail-changed", "log-bucket-changed", "key-changed"]
+    expected = {
+        ("aws:sns/topic:Topic", "acme-prod-alarms-topic"),
+        ("aws:sns/topicPolicy:TopicPolicy", "acme-prod-alarms-topic-policy"),
+        (DASHBOARD, "acme-prod-alarms-dashboard"),
+        *((ALARM, f"acme-prod-alarms-{key}") for key in alarms),
+        *((RULE, f"acme-prod-alarms-{key}") for key in rules),
+        *((TARGET, f"acme-prod-alarms-{key}-target") for key in rules),
+    }
+    assert len(alarms) == 9
+    assert stack.children("acme-prod-alarms") == expected
+
+
+def test_what_the_pipeline_does_not_own_is_not_watched():
+    """Without a trail, a bucket or a key of its own there is only the rule on the job."""
+    bare = monitor(trail_name=None, log_bucket=None, lake_key_arn=None)
+    assert [rule.name for rule in bare.of(RULE)] == ["acme-prod-alarms-job-failed"]
+    assert "kmsMasterKeyId" not in bare["aws:sns/topic:Topic", "acme-prod-alarms-topic"].inputs
+
+
+def test_every_alarm_and_rule_publishes_to_the_topic(stack: Stack):
+    """Nothing watches in silence: alarms and their end, and every rule, reach the one topic, after its policy stands."""
+    for alarm in stack.of(ALARM):
+        assert (alarm.inputs["alarmActions"], alarm.inputs["okActions"]) == ([TOPIC], [TOPIC]), alarm.name
+    assert [target.inputs["arn"] for target in stack.of(TARGET)] == [TOPIC] * 4
+    policy = stack["aws:sns/topicPolicy:TopicPolicy", "acme-prod-alarms-topic-policy"]
+    for source in [*stack.of(ALARM), *stack.of(TARGET)]:
+        assert policy.urn in source.depends_on, source.name
+
+
+@pytest.mark.parametrize(
+    ("key", "metric", "dimensions", "statistic", "period", "threshold"),
+    [
+        ("dead-letters", "AWS/SQS ApproximateNumberOfMessagesVisible", {"QueueName": "acme-dlq"}, "Maximum", 300, 0),
+        ("queue-age", "AWS/SQS ApproximateAgeOfOldestMessage", {"QueueName": "acme-queue"}, "Maximum", 300, 5400),
+        ("flattener-errors", "AWS/Lambda Errors", {"FunctionName": "acme-flattener"}, "Sum", 300, 0),
+        ("flattener-throttles", "AWS/Lambda Throttles", {"FunctionName": "acme-flattener"}, "Sum", 300, 0),
+        ("flattener-quarantine", "Trailsight Quarantined", {"FunctionName": "acme-flattener"}, "Sum", 3600, 7),
+        ("job-quarantine", "Trailsight quarantined", {"JobName": "acme-job", "Task": "load"}, "Sum", 3600, 7),
+        ("job-differs", "Trailsight duplicate_differs", {"JobName": "acme-job", "Task": "load"}, "Sum", 3600, 0),
+        ("job-set-aside", "Trailsight flatfiles_set_aside", {"JobName": "acme-job", "Task": "load"}, "Sum", 3600, 0),
+    ],
+)
+def test_each_alarm_fires_on_its_metric(key, metric, dimensions, statistic, period, threshold):
+    """Settings of 90 minutes and 7 records: each alarm watches this metric of this part, above this value."""
+    alarm = monitor({"queue_age_minutes": 90, "quarantined_records": 7})[ALARM, f"acme-prod-alarms-{key}"].inputs
+    assert f"{alarm['namespace']} {alarm['metricName']}" == metric
+    assert alarm["dimensions"] == dimensions
+    assert (alarm["statistic"], alarm["period"], alarm["threshold"]) == (statistic, period, threshold)
+    assert (alarm["comparisonOperator"], alarm["evaluationPeriods"]) == ("GreaterThanThreshold", 1)
+    assert alarm["treatMissingData"] == "notBreaching"
+
+
+def sent(body: dict[str, Any], alarms: list[dict[str, Any]]) -> list[tuple[str, str, frozenset[str]]]:
+    """(namespace, metric, dimension names) of everything that alarms and dashboard look at in our own namespace."""
+    looked = [(a["namespace"], a["metricName"], frozenset(a["dimensions"])) for a in alarms]
+    for widget in body["widgets"]:
+        for namespace, metric, *dimensions in widget["properties"].get("metrics", []):
+            looked.append((namespace, metric, frozenset(dimensions[::2])))
+    return [each for each in looked if each[0] == m.NAMESPACE]
+
+
+def test_the_pipelines_own_metrics_are_sent_by_somebody(stack: Stack):
+    """Every Trailsight metric that an alarm or a graph names is in the flattener's list or the job's, so dimensioned."""
+    job_counts = {field.name for field in fields(Metrics)}
+    looked = sent(
+        stack[DASHBOARD, "acme-prod-alarms-dashboard"].json("dashboardBody"), [a.inputs for a in stack.of(ALARM)]
+    )
+    assert len(looked) > 10
+    for _, metric, dimensions in looked:
+        flattener = dimensions == {"FunctionName"} and metric in FLATTENER.METRICS
+        job = dimensions == {"JobName", "Task"} and metric in job_counts
+        assert flattener or job, (metric, dimensions)
+    assert (
+        {argument.name: argument.default for argument in ARGUMENTS}["namespace"] == m.NAMESPACE == FLATTENER.NAMESPACE
+    )
+
+
+@pytest.mark.parametrize(
+    ("hours", "period", "periods"), [(1, 300, 12), (6, 300, 72), (24, 300, 288), (25, 3600, 25), (168, 3600, 168)]
+)
+def test_the_freshness_alarm_covers_its_hours_within_cloudwatchs_limits(hours, period, periods):
+    """No flat file for these hours; a period below an hour spans a day at most, and all spans seven."""
+    alarm = monitor({"stale_hours": hours})[ALARM, "acme-prod-alarms-no-new-files"].inputs
+    assert (alarm["period"], alarm["evaluationPeriods"]) == (period, periods)
+    assert period * periods == hours * 3600 <= (86_400 if period < 3600 else 604_800)
+
+
+def test_the_freshness_alarm_speaks_up_after_the_first_file_only(stack: Stack):
+    """Missing data stays missing: never ALARM before the first file; going back to INSUFFICIENT_DATA publishes."""
+    alarm = stack[ALARM, "acme-prod-alarms-no-new-files"].inputs
+    assert (alarm["namespace"], alarm["metricName"], alarm["statistic"]) == ("Trailsight", "Files", "Sum")
+    assert (alarm["comparisonOperator"], alarm["threshold"]) == ("LessThanThreshold", 1)
+    assert alarm["treatMissingData"] == "missing"
+    assert alarm["insufficientDataActions"] == [TOPIC]
+
+
+def matches(pattern: Any, event: Any) -> bool:
+    """Whether EventBridge's pattern matches: exact values, nesting and `$or`, which is all that ours use.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
+    """
+    for key, wanted in pattern.items():
+        if key == "$or":
+            if not any(matches(one, event) for one in wanted):
+                return False
+        elif isinstance(wanted, dict):
+            if not isinstance(event.get(key), dict) or not matches(wanted, event[key]):
+                return False
+        elif event.get(key) not in wanted:
+            return False
+    return True
+
+
+def glue(**detail: Any) -> dict[str, Any]:
+    """An event of a Glue job's run, as AWS documents it."""
+    return {
+        "version": "0",
+        "id": "abcdef00-1234-5678-9abc-def012345678",
+        "detail-type": "Glue Job State Change",
+        "source": "aws.glue",
+        "account": "111122223333",
+        "time": "2026-11-24T18:57:21Z",
+        "region": "eu-central-1",
+        "resources": [],
+        "detail": {
+            "jobName": "acme-job",
+            "severity": "ERROR",
+            "state": "FAILED",
+            "jobRunId": "jr_abcdef0123456789",
+            "message": "Unbalanced",
+            **detail,
+        },
+    }
+
+
+def call(service: str, name: str, parameters: dict[str, Any] | None, **detail: Any) -> dict[str, Any]:
+    """A call as CloudTrail's management events bring it to EventBridge."""
+    return {
+        "version": "0",
+        "id": "36eb8523-97d0-4518-b33d-ee3579ff19f0",
+        "detail-type": "AWS API Call via CloudTrail",
+        "source": f"aws.{service}",
+        "account": "111122223333",
+        "time": "2026-11-24T13:06:24Z",
+        "region": "eu-central-1",
+        "resources": [],
+        "detail": {
+            "eventVersion": "1.10",
+            "userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/mallory"},
+            "eventTime": "2026-11-24T13:06:24Z",
+            "eventSource": f"{service}.amazonaws.com",
+            "eventName": name,
+            "awsRegion": "eu-central-1",
+            "sourceIPAddress": "198.51.100.7",
+            "requestParameters": parameters,
+            "responseElements": None,
+            "eventID": "3038ebd2-c98a-4c65-9b6e-e22506292313",
+            "eventType": "AwsApiCall",
+            "managementEvent": True,
+            **detail,
+        },
+    }
+
+
+KEY_ID = KEY.rpartition("/")[2]
+FIRES = {
+    "job-failed": [glue(), glue(state="TIMEOUT"), glue(state="STOPPED")],
+    "trail-changed": [
+        call("cloudtrail", "StopLogging", {"name": "acme-prod"}),
+        call("cloudtrail", "StopLogging", {"name": TRAIL}),
+        call("cloudtrail", "DeleteTrail", {"name": TRAIL}, errorCode="AccessDenied"),
+        call("cloudtrail", "UpdateTrail", {"name": "acme-prod", "isMultiRegionTrail": False}),
+        call("cloudtrail", "PutEventSelectors", {"trailName": "acme-prod", "eventSelectors": []}),
+        call("cloudtrail", "PutInsightSelectors", {"trailName": TRAIL, "insightSelectors": []}),
+        call("cloudtrail", "RemoveTags", {"resourceId": TRAIL, "tagsList": [{"key": "trailsight"}]}),
+    ],
+    "log-bucket-changed": [
+        call("s3", name, {"bucketName": "acme-logs", "Host": "acme-logs.s3.eu-central-1.amazonaws.com"})
+        for name in (
+            "DeleteBucket",
+            "PutBucketPolicy",
+            "DeleteBucketPolicy",
+            "PutBucketLifecycle",
+            "DeleteBucketLifecycle",
+            "PutBucketPublicAccessBlock",
+            "DeleteBucketPublicAccessBlock",
+            "PutBucketEncryption",
+            "DeleteBucketEncryption",
+        )
+    ],
+    "key-changed": [
+        call("kms", "ScheduleKeyDeletion", {"keyId": KEY, "pendingWindowInDays": 7}),
+        call("kms", "DisableKey", {"keyId": KEY_ID}),
+    ],
+}
+QUIET = {
+    "job-failed": [glue(state="SUCCEEDED"), glue(jobName="acme-job-2"), glue() | {"source": "acme.glue"}],
+    "trail-changed": [
+        call("cloudtrail", "StopLogging", {"name": "acme-production"}),
+        call("cloudtrail", "StartLogging", {"name": "acme-prod"}),
+        call("cloudtrail", "GetTrailStatus", {"name": TRAIL}),
+        call("cloudtrail", "PutEventSelectors", {"trailName": "other"}),
+        call("cloudtrail", "DeleteTrail", None, errorCode="AccessDenied"),
+    ],
+    "log-bucket-changed": [
+        call("s3", "PutBucketPolicy", {"bucketName": "acme-logs-2"}),
+        call("s3", "GetBucketPolicy", {"bucketName": "acme-logs"}),
+        call("s3", "PutObject", {"bucketName": "acme-logs", "key": "AWSLogs/x"}),
+    ],
+    "key-changed": [
+        call("kms", "ScheduleKeyDeletion", {"keyId": "11111111-2222-3333-4444-555555555555"}),
+        call("kms", "Decrypt", {"keyId": KEY}),
+        call("kms", "DescribeKey", {"keyId": KEY_ID}),
+    ],
+}
+
+
+@pytest.mark.parametrize("key", FIRES)
+def test_each_rule_fires_on_its_events_and_no_others(stack: Stack, key: str):
+    """Real-looking events match, near misses do not, and no event of one rule sets off another."""
+    pattern = stack[RULE, f"acme-prod-alarms-{key}"].json("eventPattern")
+    assert [e["detail"] for e in FIRES[key] if not matches(pattern, e)] == []
+    others = [event for other, events in FIRES.items() if other != key for event in events]
+    assert [e["detail"] for e in [*QUIET[key], *others] if matches(pattern, e)] == []
+
+
+def told(target: dict[str, Any], event: dict[str, Any]) -> str:
+    """The message that EventBridge makes of an event; a path that leads nowhere leaves nothing."""
+    text = json.loads(target["inputTemplate"])
+    for name, path in target["inputPaths"].items():
+        value: Any = event
+        for step in path.removeprefix("$.").split("."):
+            value = value.get(step, "") if isinstance(value, dict) else ""
+        text = text.replace(f"<{name}>", str(value))
+    return text
+
+
+@pytest.mark.parametrize(
+    ("key", "event", "message"),
+    [
+        (
+            "job-failed",
+            glue(),
+            (
+                "Trailsight acme-prod: run jr_abcdef0123456789 of the job acme-job ended as FAILED at 2026-11-24T18:57:21Z;"
+                " its log says why, and the next run makes up for it. See 'The Parquet job failed' in docs/operations.md."
+            ),
+        ),
+        (
+            "trail-changed",
+            FIRES["trail-changed"][2],
+            (
+                "Trailsight acme-prod: arn:aws:iam::111122223333:user/mallory called DeleteTrail of"
+                " cloudtrail.amazonaws.com from 198.51.100.7 at 2026-11-24T13:06:24Z (event"
+                " 3038ebd2-c98a-4c65-9b6e-e22506292313) AccessDenied; if nobody planned that, act."
+                " See 'The trail was changed' in docs/operations.md."
+            ),
+        ),
+    ],
+)
+def test_a_rule_tells_one_sentence(stack: Stack, key: str, event: dict[str, Any], message: str):
+    """Who did what, when and from where, and where to read on; no raw JSON."""
+    target = stack[TARGET, f"acme-prod-alarms-{key}-target"].inputs["inputTransformer"]
+    assert told(target, event) == message
+
+
+def test_every_message_names_a_section_of_the_page_and_no_section_is_stale(stack: Stack):
+    """The headings below `Alarms` are those that alarms and rules name, each once."""
+    texts = [alarm.inputs["alarmDescription"] for alarm in stack.of(ALARM)]
+    texts += [target.inputs["inputTransformer"]["inputTemplate"] for target in stack.of(TARGET)]
+    named = [re.findall(r"See '(.+)' in docs/operations\.md\.", text) for text in texts]
+    section = PAGE.split("\n## Alarms\n")[1].split("\n## ")[0]
+    headings = re.findall(r"^### (.+)$", section, re.MULTILINE)
+    assert sorted(headings) == sorted([*(one for [one] in named), "The budget"])
+    for part in section.split("\n### ")[1:]:
+        assert re.findall(r"^\*\*(\w+)\.\*\*", part, re.MULTILINE) == ["Meaning", "Cause", "Cure"], part[:40]
+    assert all(len(alarm.inputs["alarmDescription"]) <= 1024 for alarm in stack.of(ALARM))
+
+
+def test_a_given_topic_is_used_and_left_alone():
+    """With topicArn there is no topic and no policy of ours; alarms go there."""
+    given = WHERE.arn("sns", "on-call")
+    stack = monitor({"topic_arn": given, "emails": ["sec@acme.example"]})
+    assert stack.of("aws:sns/topic:Topic") == stack.of("aws:sns/topicPolicy:TopicPolicy") == []
+    assert {tuple(alarm.inputs["alarmActions"]) for alarm in stack.of(ALARM)} == {(given,)}
+    assert [one.inputs["topic"] for one in stack.of(SUBSCRIPTION)] == [given]
+
+
+def test_addresses_are_subscribed_and_webhooks_stay_secret():
+    """E-mail and HTTPS; a webhook's address is a secret input, and no address stands in a name."""
+    stack = monitor({"emails": ["sec@acme.example"], "webhooks": ["https://hooks.example/T0/secret"]})
+    email, webhook = stack.of(SUBSCRIPTION)
+    assert (email.inputs["protocol"], email.inputs["endpoint"]) == ("email", "sec@acme.example")
+    assert webhook.inputs["protocol"] == "https"
+    assert webhook.inputs["endpoint"][SECRET] == "1b47061264138c4ac30d75fd1eb44270"
+    assert not any("acme.example" in one.urn or "hooks" in one.urn for one in stack)
+
+
+def test_emails_in_another_order_change_nothing():
+    """The same addresses give the same resources."""
+    one, other = (
+        monitor({"emails": emails}).urns()
+        for emails in (["a@x.example", "b@x.example"], ["b@x.example", "a@x.example"])
+    )
+    assert one == other
+
+
+def test_the_budget_counts_what_carries_the_pipelines_tag():
+    """50 US dollars a month for the tag trailsight=acme-prod, told to the topic as spent and as forecast."""
+    budget = monitor({"budget": {"monthly_usd": 50}})[BUDGET, "acme-prod-alarms-budget"].inputs
+    assert (budget["limitAmount"], budget["limitUnit"], budget["timeUnit"]) == ("50", "USD", "MONTHLY")
+    assert budget["costFilters"] == [{"name": "TagKeyValue", "values": ["user:trailsight$acme-prod"]}]
+    assert [n["notificationType"] for n in budget["notifications"]] == ["ACTUAL", "FORECASTED"]
+    assert {tuple(n["subscriberSnsTopicArns"]) for n in budget["notifications"]} == {(TOPIC,)}
+
+
+def test_the_pipeline_tags_what_its_budget_counts(deploy):
+    """The tag that the budget filters by is on the queue, the function, the job and the buckets."""
+    stack = deploy({"tags": {"team": "sec"}})
+    for kind in ("aws:sqs/queue:Queue", "aws:lambda/function:Function", "aws:glue/job:Job", "aws:s3/bucket:Bucket"):
+        assert stack.of(kind)
+        assert {json.dumps(one.inputs["tags"], sort_keys=True) for one in stack.of(kind)} == {
+            '{"team": "sec", "trailsight": "acme-prod"}'
+        }
+
+
+def test_the_topic_is_encrypted_with_the_lakes_key_that_lets_its_publishers_in(stack: Stack):
+    """Topic and key know the same three services; EventBridge without a condition, which it could never meet."""
+    topic = stack["aws:sns/topic:Topic", "acme-prod-alarms-topic"].inputs
+    assert (topic["name"], topic["kmsMasterKeyId"]) == ("acme-prod-alarms", KEY)
+    policy = stack["aws:sns/topicPolicy:TopicPolicy", "acme-prod-alarms-topic-policy"].json("policy")
+    here = {"StringEquals": {"aws:SourceAccount": "111122223333"}}
+    assert policy == policies.alarm_topic(WHERE, TOPIC)
+    for document, actions, resource in (
+        (policy, ["sns:Publish"], [TOPIC]),
+        (policies.lake_key(WHERE), ["kms:Decrypt", "kms:GenerateDataKey*"], ["*"]),
+    ):
+        services = [s for s in document["Statement"] if "Service" in s["Principal"]]
+        assert [(s["Principal"]["Service"], s.get("Condition")) for s in services] == [
+            ("cloudwatch.amazonaws.com", here),
+            ("events.amazonaws.com", None),
+            ("budgets.amazonaws.com", here),
+        ]
+        assert all((s["Effect"], s["Action"], s["Resource"]) == ("Allow", actions, resource) for s in services)
+
+
+def test_the_dashboard_is_the_same_each_time_and_no_graph_covers_another(stack: Stack):
+    """The same text from two runs; alarms first; every widget within 24 columns and on its own ground."""
+    text = stack[DASHBOARD, "acme-prod-alarms-dashboard"].inputs["dashboardBody"]
+    assert text == monitor()[DASHBOARD, "acme-prod-alarms-dashboard"].inputs["dashboardBody"]
+    widgets = json.loads(text)["widgets"]
+    assert widgets[0]["type"] == "alarm"
+    assert sorted(widgets[0]["properties"]["alarms"]) == sorted(
+        f"arn:aws:cloudwatch:eu-central-1:111122223333:{alarm.inputs['name']}" for alarm in stack.of(ALARM)
+    )
+    taken = [
+        (x, y) for w in widgets for x in range(w["x"], w["x"] + w["width"]) for y in range(w["y"], w["y"] + w["height"])
+    ]
+    assert len(taken) == len(set(taken))
+    assert max(x for x, _ in taken) < 24
+    assert {w["properties"]["region"] for w in widgets[1:]} == {"eu-central-1"}
+
+
+def test_a_key_for_logs_and_lake_is_watched_once():
+    """One given key for both is in the pattern once by ARN and once by id; two keys are all there."""
+    other = WHERE.arn("kms", "key/ffffffff-0000-0000-0000-000000000000")
+    rule = (RULE, "acme-prod-alarms-key-changed")
+    watched = [
+        monitor(log_key_arn=key)[rule].json("eventPattern")["detail"]["requestParameters"] for key in (KEY, other)
+    ]
+    assert watched == [{"keyId": [KEY_ID, KEY]}, {"keyId": [KEY_ID, KEY, other, other.rpartition("/")[2]]}]
+
+
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [("eu-central-1", "eu-central-1.console.aws.amazon.com"), ("us-gov-west-1", "console.amazonaws-us-gov.com")],
+)
+def test_the_outputs_lead_to_the_dashboard(region, host):
+    """The topic's ARN, the dashboard's name, and its link in the console of the partition."""
+    seen: list[str] = []
+    partition = "aws-us-gov" if region.startswith("us-gov") else "aws"
+    names = Names("acme-prod", Where(partition, "amazonaws.com", "111122223333", region))
+    monitor(
+        region=region,
+        names=names,
+        then=lambda made: pulumi.Output.all(made.topic_arn, made.dashboard_name, made.dashboard_url).apply(seen.extend),
+    )
+    link = f"https://{host}/cloudwatch/home?region={region}#dashboards/dashboard/acme-prod-pipeline"
+    assert seen == [names.where.arn("sns", "acme-prod-alarms"), "acme-prod-pipeline", link]
+
+
+def test_unknown_names_still_preview():
+    """A preview of a first deployment, where nothing has a name yet, registers the same resources."""
+
+    def program() -> None:
+        unknown: pulumi.Output[Any] = pulumi.Output(set(), _now(None), _now(value=False))
+        m.Monitoring(
+            "acme-prod-alarms",
+            {
+                "settings": complete({})["alarms"],
+                "names": Names("acme-prod", WHERE),
+                "lake_key_arn": unknown,
+                "role_options": {},
+                "tags": {},
+                **dict.fromkeys(("trail_name", "log_bucket", "dlq_name", "queue_name"), unknown),
+                **dict.fromkeys(("function_name", "job_name"), unknown),
+            },
+        )
+
+    assert run(program, preview=True).urns() == monitor().urns()
+
+
+async def _now(value: Any) -> Any:
+    return value

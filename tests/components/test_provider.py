@@ -1,0 +1,44 @@
+"""The provider of a stack: one account, and the role that fits what is being done."""
+
+import json
+from typing import Any
+
+import pytest
+
+from configs.provider import provider
+from tests.components.recorder import run
+
+ACCOUNT = {"id": "111122223333", "region": "eu-central-1"}
+
+
+def chain(deploy: dict[str, str], *, preview: bool, region: str = "eu-central-1") -> Any:
+    config: Any = {"account": {**ACCOUNT, "region": region}, "deploy": deploy}
+    stack = run(lambda: provider(config), preview=preview, region=region, stack_name="acme-prod")
+    return json.loads(stack["pulumi:providers:aws", "aws"].inputs.get("assumeRoles", "null"))
+
+
+@pytest.mark.parametrize(
+    ("preview", "role"), [(False, "trailsight-deploy"), (True, "ops/trailsight-preview")], ids=["up", "preview"]
+)
+def test_each_in_its_role(preview: bool, role: str) -> None:
+    """A preview assumes the preview role, an update the deploying one, with external id and a session that says who."""
+    deploy = {"role": "trailsight-deploy", "preview_role": "ops/trailsight-preview", "external_id": "acme"}
+    assert chain(deploy, preview=preview) == [
+        {
+            "roleArn": f"arn:aws:iam::111122223333:role/{role}",
+            "externalId": "acme",
+            "sessionName": "trailsight-acme-prod",
+        }
+    ]
+
+
+def test_one_role_for_both() -> None:
+    """Without a preview role a preview assumes the deploying one; without any, the credentials are taken as they are."""
+    assert chain({"role": "deploy"}, preview=True)[0]["roleArn"] == "arn:aws:iam::111122223333:role/deploy"
+    assert chain({}, preview=False) is None
+
+
+def test_the_partition_is_looked_up() -> None:
+    """A role's name becomes an ARN of the Region's own partition."""
+    found = chain({"role": "deploy"}, preview=False, region="us-gov-west-1")
+    assert found[0]["roleArn"] == "arn:aws-us-gov:iam::111122223333:role/deploy"
