@@ -11,6 +11,7 @@ import pulumi_aws as aws
 
 from components import policies
 from components.part import PartArgs
+from components.roles import role
 from components.settings import CatalogMode, CatalogSettings
 from runtime.athena import ledger, view
 from runtime.events.columns import PARTITION, PROMOTE, columns
@@ -79,38 +80,27 @@ class Catalog(pulumi.ComponentResource):
         names, tags = args["names"], args["tags"]
         here = pulumi.ResourceOptions(parent=self)
         database_name = args["settings"].get("database") or names.database
-        role = aws.iam.Role(
+        made, rights = role(
+            self,
             f"{name}-crawler-role",
-            name=names.role("crawler"),
-            assume_role_policy=pulumi.Output.json_dumps(
-                policies.trust("glue", names.where, names.where.arn("glue", f"crawler/{names.pipeline}-*"))
+            args,
+            "crawler",
+            policies.trust("glue", names.where, names.where.arn("glue", f"crawler/{names.pipeline}-*")),
+            lambda key: policies.crawler(
+                names,
+                lake=names.where.bucket(args["lake_bucket"]),
+                database=database_name,
+                log_group="/aws-glue/crawlers",
+                lake_key=key,
             ),
-            tags=tags,
-            **args["role_options"],
-            opts=here,
+            key=args["lake_key_arn"],
         )
-        rights: pulumi.Resource = aws.iam.RolePolicy(
-            f"{name}-crawler-role-policy",
-            role=role.name,
-            policy=pulumi.Output.json_dumps(
-                pulumi.Output.from_input(args["lake_key_arn"]).apply(
-                    lambda key: policies.crawler(
-                        names,
-                        lake=names.where.bucket(args["lake_bucket"]),
-                        database=database_name,
-                        log_group="/aws-glue/crawlers",
-                        lake_key=key,
-                    )
-                )
-            ),
-            opts=here,
-        )
-        needs = [rights]
+        needs: list[pulumi.Resource] = [rights]
         if args["settings"]["lake_formation"]:
             needs.append(
                 aws.lakeformation.Permissions(
                     f"{name}-crawler-grant",
-                    principal=role.arn,
+                    principal=made.arn,
                     permissions=["CREATE_TABLE", "DESCRIBE", "ALTER"],
                     database=aws.lakeformation.PermissionsDatabaseArgs(name=database.name),
                     opts=here,
@@ -121,7 +111,7 @@ class Catalog(pulumi.ComponentResource):
             table: aws.glue.Crawler(
                 f"{name}-{table}",
                 name=f"{names.pipeline}-{table}",
-                role=role.arn,
+                role=made.arn,
                 database_name=database.name,
                 s3_targets=[aws.glue.CrawlerS3TargetArgs(path=f"s3://{args['lake_bucket']}/{table}/")],
                 schema_change_policy=aws.glue.CrawlerSchemaChangePolicyArgs(

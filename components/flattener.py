@@ -9,6 +9,7 @@ import pulumi_aws as aws
 
 from components import policies
 from components.part import PartArgs
+from components.roles import role
 from components.settings import Architecture, FlattenerSettings
 
 BUNDLE = Path(__file__).parents[1] / "build" / "flattener.zip"
@@ -64,33 +65,24 @@ class Flattener(pulumi.ComponentResource):
             tags=tags,
             opts=here,
         )
-        role = aws.iam.Role(
+        made, rights = role(
+            self,
             f"{name}-role",
-            name=names.role("flattener"),
-            assume_role_policy=pulumi.Output.json_dumps(policies.lambda_trust()),
-            tags=tags,
-            **args["role_options"],
-            opts=here,
-        )
-        rights = aws.iam.RolePolicy(
-            f"{name}-role-policy",
-            role=role.name,
-            policy=pulumi.Output.json_dumps(
-                pulumi.Output.all(
-                    logs=args["log_bucket"], log_key=args.get("log_key_arn"), lake_key=args["lake_key_arn"]
-                ).apply(
-                    lambda known: policies.flattener(
-                        names,
-                        logs=names.where.bucket(known["logs"]),
-                        prefix=args["log_prefix"],
-                        lake=names.where.bucket(args["lake_bucket"]),
-                        log_group=f"/aws/lambda/{function_name}",
-                        log_key=known["log_key"],
-                        lake_key=known["lake_key"],
-                    )
-                )
+            args,
+            "flattener",
+            policies.lambda_trust(),
+            lambda logs, log_key, lake_key: policies.flattener(
+                names,
+                logs=names.where.bucket(logs),
+                prefix=args["log_prefix"],
+                lake=names.where.bucket(args["lake_bucket"]),
+                log_group=f"/aws/lambda/{function_name}",
+                log_key=log_key,
+                lake_key=lake_key,
             ),
-            opts=here,
+            logs=args["log_bucket"],
+            log_key=args.get("log_key_arn"),
+            lake_key=args["lake_key_arn"],
         )
         environment: dict[str, pulumi.Input[str] | None] = {
             "OUTPUT_BUCKET": args["lake_bucket"],
@@ -108,7 +100,7 @@ class Flattener(pulumi.ComponentResource):
             architectures=[settings["architecture"].value],
             handler=HANDLER,
             code=pulumi.FileArchive(str(BUNDLE)),
-            role=role.arn,
+            role=made.arn,
             memory_size=settings["memory_mb"],
             timeout=settings["timeout_seconds"],
             environment=aws.lambda_.FunctionEnvironmentArgs(
@@ -132,7 +124,7 @@ class Flattener(pulumi.ComponentResource):
             tags=tags,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[rights]),
         )
-        self.function_name, self.function_arn, self.role_arn = function.name, function.arn, role.arn
+        self.function_name, self.function_arn, self.role_arn = function.name, function.arn, made.arn
         self.register_outputs({"function_name": self.function_name, "function_arn": self.function_arn})
 
 

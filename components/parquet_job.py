@@ -8,6 +8,7 @@ import pulumi_aws as aws
 from components import policies
 from components.objects import put
 from components.part import PartArgs
+from components.roles import role
 from components.settings import JobSettings
 from runtime.glue import deployment
 
@@ -51,31 +52,20 @@ class ParquetJob(pulumi.ComponentResource):
                 tags=tags,
                 opts=here,
             )
-        role = aws.iam.Role(
+        made, rights = role(
+            self,
             f"{name}-role",
-            name=names.role("parquet"),
-            assume_role_policy=pulumi.Output.json_dumps(
-                policies.trust("glue", names.where, names.where.arn("glue", f"job/{job_name}"))
+            args,
+            "parquet",
+            policies.trust("glue", names.where, names.where.arn("glue", f"job/{job_name}")),
+            lambda key: policies.job(
+                names,
+                lake=names.where.bucket(args["lake_bucket"]),
+                job_name=job_name,
+                log_groups=groups,
+                lake_key=key,
             ),
-            tags=tags,
-            **args["role_options"],
-            opts=here,
-        )
-        rights = aws.iam.RolePolicy(
-            f"{name}-role-policy",
-            role=role.name,
-            policy=pulumi.Output.json_dumps(
-                pulumi.Output.from_input(args["lake_key_arn"]).apply(
-                    lambda key: policies.job(
-                        names,
-                        lake=names.where.bucket(args["lake_bucket"]),
-                        job_name=job_name,
-                        log_groups=groups,
-                        lake_key=key,
-                    )
-                )
-            ),
-            opts=here,
+            key=args["lake_key_arn"],
         )
         lake = f"s3://{args['lake_bucket']}"
 
@@ -102,7 +92,7 @@ class ParquetJob(pulumi.ComponentResource):
             name,
             name=job_name,
             description="Takes flat files into the lake's Parquet files",
-            role_arn=role.arn,
+            role_arn=made.arn,
             glue_version=settings["glue_version"],
             command=aws.glue.JobCommandArgs(name="glueetl", python_version="3", script_location=script),
             worker_type=settings["worker_type"],
@@ -119,7 +109,7 @@ class ParquetJob(pulumi.ComponentResource):
         if args["scheduled"]:
             _trigger(f"{name}-schedule", self, job, settings["schedule"], None, tags)
         _trigger(f"{name}-compaction", self, job, settings["compaction_schedule"], {"--task": "compact"}, tags)
-        self.job_name, self.role_arn = job.name, role.arn
+        self.job_name, self.role_arn = job.name, made.arn
         self.register_outputs({"job_name": self.job_name, "role_arn": self.role_arn})
 
 

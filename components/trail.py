@@ -7,6 +7,7 @@ import pulumi_aws as aws
 
 from components import policies
 from components.part import PartArgs
+from components.roles import role
 from components.settings import ReadWrite, TrailSettings
 
 S3, FUNCTION, QUEUE = "AWS::S3::Object", "AWS::Lambda::Function", "AWS::SQS::Queue"
@@ -57,25 +58,16 @@ class Trail(pulumi.ComponentResource):
                 tags=tags,
                 opts=here,
             )
-            role = aws.iam.Role(
+            made, rights = role(
+                self,
                 f"{name}-role",
-                name=names.role("trail"),
-                assume_role_policy=pulumi.Output.json_dumps(
-                    policies.trust("cloudtrail", names.where, names.trail_arn(settings.get("name")))
-                ),
-                tags=tags,
-                **args["role_options"],
-                opts=here,
+                args,
+                "trail",
+                policies.trust("cloudtrail", names.where, names.trail_arn(settings.get("name"))),
+                lambda: policies.trail_logs(names, group_name),
             )
-            after.append(
-                aws.iam.RolePolicy(
-                    f"{name}-role-policy",
-                    role=role.name,
-                    policy=pulumi.Output.json_dumps(policies.trail_logs(names, group_name)),
-                    opts=here,
-                )
-            )
-            group_arn, role_arn = pulumi.Output.concat(group.arn, ":*"), role.arn
+            after.append(rights)
+            group_arn, role_arn = pulumi.Output.concat(group.arn, ":*"), made.arn
         topic = None
         if settings["sns"]:
             topic = aws.sns.Topic(f"{name}-topic", name=names.part("trail"), tags=tags, opts=here)
