@@ -101,7 +101,7 @@ VARIABLES = {
     "OUTPUT_PREFIX": Variable(
         "output_prefix",
         _FOLDER,
-        "What stands before `flatfiles/` and `quarantine/`.",
+        "What stands before `flatfiles/`, `quarantine/` and `ledger/`.",
         "none",
         _matching(r"(?!/)[\w!.*'()/=-]{1,500}(?<=/)", _FOLDER),
     ),

@@ -13,6 +13,7 @@ from components.names import Where
 from components.settings import ImportMode
 from runtime.local.dialect import to_duckdb
 from runtime.quicksight.compile import ACTIONS, data_sets, load, template
+from tests.quicksight.model import mistakes, shape
 
 QS = "acme-prod-quicksight"
 SET = "aws:quicksight/dataSet:DataSet"
@@ -186,3 +187,52 @@ def test_where_the_dashboard_is(partition: str, region: str, host: str) -> None:
     """The host follows the partition."""
     where = Where(partition, "amazonaws.com", "111122223333", region)
     assert Console(where).quicksight("acme-prod-dashboard") == f"https://{host}/sn/dashboards/acme-prod-dashboard"
+
+
+def test_the_pipeline_says_where_the_dashboard_is(deploy: Any) -> None:
+    """Among the outputs, and among the links."""
+    outputs = deploy({"quicksight": SETTINGS}).outputs["acme-prod"]
+    url = "https://eu-central-1.quicksight.aws.amazon.com/sn/dashboards/acme-prod-dashboard"
+    assert (outputs["dashboard_url"], outputs["console_links"]["dashboard"]) == (url, url)
+    assert "dashboard_url" not in {k for k, v in deploy().outputs["acme-prod"].items() if v is not None}
+
+
+def as_request(value: Any) -> Any:
+    """Pulumi's inputs in the API's keys; what Terraform lists by an id is a map there."""
+    if isinstance(value, list):
+        return [as_request(item) for item in value]
+    if not isinstance(value, dict):
+        return int(value) if isinstance(value, float) else value  # the engine's numbers are all floats
+    made = {}
+    for key, item in value.items():
+        if key in ("physicalTableMaps", "logicalTableMaps"):
+            name = key.removesuffix("s")
+            entries = {entry[f"{name}Id"]: {k: v for k, v in entry.items() if k != f"{name}Id"} for entry in item}
+            made[name[0].upper() + name[1:]] = {k: as_request(v) for k, v in entries.items()}
+        elif key not in ("tags", "refreshProperties"):
+            made[key[0].upper() + key[1:]] = as_request(item)
+    return made
+
+
+@pytest.mark.parametrize("mode", ImportMode)
+def test_requests_are_the_models(deploy: Any, mode: ImportMode) -> None:
+    """Data source, data sets, schedules and folder: types, enums, patterns and lengths, with the longest of names."""
+    rules = [{"user": "eve", "accounts": ["111122223333"]}]
+    settings = {**SETTINGS, "import_mode": mode, "row_level_security": rules}
+    stack = deploy({"quicksight": settings}, name="a-stack-whose-name-has-forty-characters1")
+    account = {"AwsAccountId": "111122223333"}
+    seen = []
+    for resource in stack:
+        kind = resource.type.rpartition(":")[2]
+        if resource.type.startswith("aws:quicksight/"):
+            request = {**account, **as_request(resource.inputs)}
+            if kind == "DataSource":
+                request["DataSourceParameters"] = {f"{k}Parameters": v for k, v in request.pop("Parameters").items()}
+            if kind == "RefreshSchedule":
+                request["Schedule"]["ScheduleId"] = request.pop("ScheduleId")
+            assert list(mistakes(shape(f"Create{kind}Request"), request)) == [], resource.name
+            seen.append(kind)
+        if "refreshProperties" in resource.inputs:
+            properties = as_request({"of": resource.inputs["refreshProperties"]})["Of"]
+            assert list(mistakes(shape("DataSetRefreshProperties"), properties)) == []
+    assert set(seen) >= {"DataSource", "DataSet", "Folder", "FolderMembership"}

@@ -63,6 +63,7 @@ def mistakes(of: Shape, value: Any, place: str = "") -> Iterator[str]:
             yield from mistakes(of.member, item, f"{place}[{n}]")
     elif of.type_name == "map":
         for key, item in value.items():
+            yield from mistakes(of.key, key, f"{place}.{key}: its key")
             yield from mistakes(of.value, item, f"{place}.{key}")
     elif of.type_name == "structure":
         for name in of.required_members:
