@@ -55,6 +55,9 @@ _TAGGED = {
     "aws:glue/workflow:Workflow",
     "aws:sns/topic:Topic",
 }
+# EventBridge does not say for whom it publishes to a topic; a condition would drop every message in silence:
+# https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html
+_SILENT = ["events.amazonaws.com"]
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html: those with more than a year to go
 _RUNTIMES = ("python3.12", "python3.13", "python3.14")
 
@@ -94,7 +97,7 @@ def public_access(kind: str, name: str, inputs: Inputs) -> list[str]:
         if "NotPrincipal" in statement:
             wrong.append(f"{name}: {said} lets all in but a few; name the principal")
         services = _list(principal["Service"]) if isinstance(principal, Mapping) and "Service" in principal else []
-        if services and kind != _ROLE and not _has_source(statement):
+        if services and kind != _ROLE and services != _SILENT and not _has_source(statement):
             wrong.append(f"{name}: {said} lets {', '.join(services)} in for any customer of AWS; add aws:SourceArn")
     if kind == "aws:lambda/functionUrl:FunctionUrl" and inputs.get("authorizationType") != "AWS_IAM":
         wrong.append(f"{name}: the function's URL must ask for AWS_IAM")
