@@ -40,7 +40,7 @@ _DOCUMENTS = {
 _KEY_POLICIES = (_KEY, "aws:kms/keyPolicy:KeyPolicy")
 _BLOCKED = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
 _PRIVATE_ACLS = (None, "private", "log-delivery-write", "bucket-owner-full-control")
-_TAGGED = {
+TAGGED = {
     _BUCKET,
     _KEY,
     _QUEUE,
@@ -48,11 +48,16 @@ _TAGGED = {
     _FUNCTION,
     _LOG_GROUP,
     _ROLE,
+    "aws:budgets/budget:Budget",
     "aws:cloudtrail/trail:Trail",
+    "aws:cloudwatch/eventRule:EventRule",
     "aws:cloudwatch/metricAlarm:MetricAlarm",
+    "aws:glue/catalogDatabase:CatalogDatabase",
     "aws:glue/crawler:Crawler",
     "aws:glue/job:Job",
+    "aws:glue/trigger:Trigger",
     "aws:glue/workflow:Workflow",
+    "aws:lambda/eventSourceMapping:EventSourceMapping",
     "aws:sns/topic:Topic",
 }
 # EventBridge does not say for whom it publishes to a topic; a condition would drop every message in silence:
@@ -194,7 +199,7 @@ def log_retention(kind: str, name: str, inputs: Inputs) -> list[str]:
 def tags(kind: str, name: str, inputs: Inputs) -> list[str]:
     """What can carry tags carries `trailsight`, by which costs are counted."""
     carried = {**(inputs.get("tags") or {}), **(inputs.get("tagsAll") or {})}
-    return [f"{name}: the tag {TAG} is missing"] if kind in _TAGGED and not carried.get(TAG) else []
+    return [f"{name}: the tag {TAG} is missing"] if kind in TAGGED and not carried.get(TAG) else []
 
 
 def lambda_runtime(kind: str, name: str, inputs: Inputs) -> list[str]:
