@@ -2,6 +2,8 @@
 
 import base64
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pulumi
@@ -10,25 +12,24 @@ import pulumi_aws as aws
 from components import policies
 from components.part import PartArgs
 from components.settings import CatalogMode, CatalogSettings
-from runtime.athena import view
-from runtime.events.columns import PARTITION, PROMOTE, Column, columns
+from runtime.athena import ledger, view
+from runtime.events.columns import PARTITION, PROMOTE, columns
+from runtime.events.ledger import LEDGER, LEDGER_COLUMNS, LINE_COLUMNS, LINES
 
 FLATFILES, EVENTS = "flatfiles", "parquettrails"
 FLAT_PARTITION = "dt"
 
 _HIVE = "org.apache.hadoop.hive.ql.io"
-_FORMATS = {
-    FLATFILES: (
-        "org.apache.hadoop.mapred.TextInputFormat",
-        f"{_HIVE}.HiveIgnoreKeyTextOutputFormat",
-        "org.openx.data.jsonserde.JsonSerDe",
-    ),
-    EVENTS: (
-        f"{_HIVE}.parquet.MapredParquetInputFormat",
-        f"{_HIVE}.parquet.MapredParquetOutputFormat",
-        f"{_HIVE}.parquet.serde.ParquetHiveSerDe",
-    ),
-}
+_JSON = (
+    "org.apache.hadoop.mapred.TextInputFormat",
+    f"{_HIVE}.HiveIgnoreKeyTextOutputFormat",
+    "org.openx.data.jsonserde.JsonSerDe",
+)
+_PARQUET = (
+    f"{_HIVE}.parquet.MapredParquetInputFormat",
+    f"{_HIVE}.parquet.MapredParquetOutputFormat",
+    f"{_HIVE}.parquet.serde.ParquetHiveSerDe",
+)
 _TableColumn = aws.glue.CatalogTableStorageDescriptorColumnArgs
 
 
@@ -48,7 +49,7 @@ class CatalogArgs(PartArgs):
 
 
 class Catalog(pulumi.ComponentResource):
-    """A database with the tables `flatfiles` and `parquettrails` and the view `cloudtrail_logs`."""
+    """A database with `flatfiles`, `parquettrails`, the view `cloudtrail_logs` and, in declared mode, `ledger`."""
 
     database: pulumi.Output[str]
     tables: list[pulumi.Resource]
@@ -65,12 +66,11 @@ class Catalog(pulumi.ComponentResource):
         )
         self.tables = []
         if settings["mode"] is CatalogMode.DECLARED:
-            event_columns = columns(args["promote"] or PROMOTE)
-            self.tables.append(_table(self, name, args, database.name, FLATFILES, event_columns))
-            self.tables.append(_table(self, name, args, database.name, EVENTS, event_columns))
+            self.tables.extend(_table(self, name, args, database.name, table) for table in _declared(args["promote"]))
+            self.tables.append(_view(self, f"{name}-{LEDGER}", database.name, _LEDGER_VIEW))
         else:
             self._crawl(name, args, database)
-        self.tables.append(_view(self, name, database.name))
+        self.tables.append(_view(self, f"{name}-view", database.name, _LOGS_VIEW))
         self.database = database.name
         self.register_outputs({"database": self.database})
 
@@ -168,27 +168,80 @@ class Catalog(pulumi.ComponentResource):
         self.tables.extend(crawlers.values())
 
 
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """A table over the files below `folder`: (name, meaning) of its partition, (name, type, meaning) of its columns."""
+
+    name: str
+    folder: str
+    description: str
+    partition: tuple[str, str]
+    columns: tuple[tuple[str, str, str], ...]
+    parquet: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """A view: its columns are (name, Trino's type, Glue's type)."""
+
+    name: str
+    description: str
+    select: str
+    fields: list[tuple[str, str, str]]
+
+
+_GLUE_TYPES = {"varchar": "string", "bigint": "bigint"}
+_LOGS_VIEW = _View(view.NAME, "CloudTrail events in the shape of AWS's documented table", view.select(), view.fields())
+_LEDGER_VIEW = _View(
+    LEDGER,
+    "What became of each log file's records",
+    ledger.select(),
+    [(name, trino, _GLUE_TYPES[trino]) for name, trino in LEDGER_COLUMNS.items()],
+)
+
+
+def _declared(promote: list[str]) -> list[_Table]:
+    """Both tables of events, and the two that the ledger is put together from."""
+    of_event = columns(promote or PROMOTE)
+    day_of_file = (FLAT_PARTITION, "Day in the log file's name, YYYY-MM-DD.")
+    day_of_run = (FLAT_PARTITION, "Day of the run, YYYY-MM-DD.")
+
+    def plain(kinds: Mapping[str, str]) -> tuple[tuple[str, str, str], ...]:
+        return tuple((name, _GLUE_TYPES[kind], "") for name, kind in kinds.items())
+
+    return [
+        _Table(  # a flat file is text throughout
+            FLATFILES,
+            FLATFILES,
+            "CloudTrail events, one JSON row a line",
+            day_of_file,
+            tuple((c.name, "string", c.description) for c in of_event),
+        ),
+        _Table(
+            EVENTS,
+            EVENTS,
+            "CloudTrail events as Parquet",
+            (PARTITION.name, PARTITION.description),
+            tuple((c.name, c.type, c.description) for c in of_event),
+            parquet=True,
+        ),
+        _Table(LINES, LEDGER, "The flattener's line for each log file", day_of_file, plain(LINE_COLUMNS)),
+        _Table(ledger.METRICS, ledger.METRICS, "Runs of the Parquet job", day_of_run, plain(ledger.METRICS_COLUMNS)),
+    ]
+
+
 def _table(
-    parent: pulumi.Resource,
-    name: str,
-    args: CatalogArgs,
-    database: pulumi.Input[str],
-    table: str,
-    event_columns: tuple[Column, ...],
+    parent: pulumi.Resource, name: str, args: CatalogArgs, database: pulumi.Input[str], table: _Table
 ) -> pulumi.Resource:
     """One table with partition projection: queries know its days without a crawler, and none older than `first_date`.
 
     https://docs.aws.amazon.com/athena/latest/ug/partition-projection.html
     """
-    location = f"s3://{args['lake_bucket']}/{table}"
-    partition, meaning = (
-        (PARTITION.name, PARTITION.description)
-        if table == EVENTS
-        else (FLAT_PARTITION, "Day in the log file's name, YYYY-MM-DD.")
-    )
-    source, target, serde = _FORMATS[table]
+    location = f"s3://{args['lake_bucket']}/{table.folder}"
+    partition, meaning = table.partition
+    source, target, serde = _PARQUET if table.parquet else _JSON
     parameters = {
-        "classification": "parquet" if table == EVENTS else "json",
+        "classification": "parquet" if table.parquet else "json",
         "EXTERNAL": "TRUE",
         "projection.enabled": "true",
         f"projection.{partition}.type": "date",
@@ -199,10 +252,10 @@ def _table(
         "storage.location.template": f"{location}/{partition}=${{{partition}}}/",
     }
     return aws.glue.CatalogTable(
-        f"{name}-{table}",
-        name=table,
+        f"{name}-{table.name.replace('_', '-')}",
+        name=table.name,
         database_name=database,
-        description="CloudTrail events as Parquet" if table == EVENTS else "CloudTrail events, one JSON row a line",
+        description=table.description,
         table_type="EXTERNAL_TABLE",
         parameters=parameters,
         partition_keys=[aws.glue.CatalogTablePartitionKeyArgs(name=partition, type="string", comment=meaning)],
@@ -214,45 +267,40 @@ def _table(
                 serialization_library=serde, parameters={"serialization.format": "1"}
             ),
             columns=[
-                _TableColumn(
-                    name=column.name,
-                    type=column.type if table == EVENTS else "string",  # a flat file is text throughout
-                    comment=column.description[:255],  # Glue's limit
-                )
-                for column in event_columns
+                _TableColumn(name=column, type=kind, comment=text[:255] or None)  # Glue's limit
+                for column, kind, text in table.columns
             ],
         ),
         opts=pulumi.ResourceOptions(parent=parent),
     )
 
 
-def _view(parent: pulumi.Resource, name: str, database: pulumi.Output[str]) -> pulumi.Resource:
-    """The view as Athena itself keeps one: a table whose text is the statement in base64.
+def _view(parent: pulumi.Resource, name: str, database: pulumi.Output[str], of: _View) -> pulumi.Resource:
+    """A view as Athena itself keeps one: a table whose text is the statement in base64.
 
     https://trino.io/docs/current/connector/hive.html#hive-views (Presto views in a metastore)
     """
-    fields = view.fields()
 
     def text(schema: str) -> str:
         statement = {
-            "originalSql": view.select(),
+            "originalSql": of.select,
             "catalog": "awsdatacatalog",
             "schema": schema,
-            "columns": [{"name": field, "type": trino} for field, trino, _ in fields],
+            "columns": [{"name": field, "type": trino} for field, trino, _ in of.fields],
         }
         return f"/* Presto View: {base64.b64encode(json.dumps(statement).encode()).decode()} */"
 
     return aws.glue.CatalogTable(
-        f"{name}-view",
-        name=view.NAME,
+        name,
+        name=of.name,
         database_name=database,
-        description="CloudTrail events in the shape of AWS's documented table",
+        description=of.description,
         table_type="VIRTUAL_VIEW",
         parameters={"presto_view": "true", "comment": "Presto View"},
         view_original_text=database.apply(text),
         view_expanded_text="/* Presto View */",
         storage_descriptor=aws.glue.CatalogTableStorageDescriptorArgs(
-            columns=[_TableColumn(name=field, type=hive) for field, _, hive in fields],
+            columns=[_TableColumn(name=field, type=hive) for field, _, hive in of.fields],
             ser_de_info=aws.glue.CatalogTableStorageDescriptorSerDeInfoArgs(),
         ),
         opts=pulumi.ResourceOptions(parent=parent),

@@ -272,7 +272,6 @@ def _regions(settings: Any, names: Names) -> Rules:
         (("lake", "encryption", "key_arn"), settings["lake"]["encryption"].get("key_arn")),
         (("logs", "existing", "key_arn"), existing.get("key_arn")),
         (("logs", "existing", "topic_arn"), existing.get("topic_arn")),
-        (("logs", "existing", "topic_key_arn"), existing.get("topic_key_arn")),
         (("alarms", "topic_arn"), settings["alarms"].get("topic_arn")),
     ):
         region = value.split(":")[3] if isinstance(value, str) else names.where.region
@@ -324,14 +323,12 @@ def _existing(settings: Any, _: Names) -> Rules:
             "sns needs logs.existing.topicArn; add the topic, or take eventbridge or exclusive",
             ((*at, "topic_arn"),),
         )
-    for key in ("topic_arn", "topic_key_arn"):
-        if key in existing and not sns:
-            yield Mistake(
-                (*at, key),
-                f"has no effect with logs.existing.notification: {existing['notification'].value};"
-                " take it out, or say sns",
-                ((*at, "notification"),),
-            )
+    if "topic_arn" in existing and not sns:
+        yield Mistake(
+            (*at, "topic_arn"),
+            f"has no effect with logs.existing.notification: {existing['notification'].value}; take it out, or say sns",
+            ((*at, "notification"),),
+        )
 
 
 def _same_bucket(settings: Any, names: Names) -> Rules:

@@ -49,3 +49,11 @@ class Console:
     def metrics(self, name: str) -> str:
         """A CloudWatch dashboard."""
         return self._regional("cloudwatch", f"dashboards/dashboard/{quote(name)}")
+
+    def quicksight(self, dashboard: str) -> str:
+        """A QuickSight dashboard, by its id."""
+        host = {
+            "aws-us-gov": f"{self.where.region}.quicksight.aws.amazonaws-us-gov.com",
+            "aws-cn": f"{self.where.region}.quicksight.amazonaws.cn",
+        }.get(self.where.partition, f"{self.where.region}.quicksight.aws.amazon.com")
+        return f"https://{host}/sn/dashboards/{quote(dashboard)}"

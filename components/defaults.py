@@ -87,7 +87,6 @@ DEFAULTS: dict[Any, dict[str, Any]] = {
         "window_days": 90,
         "lookback_days": 2,
         "full_refresh": "03:00",
-        "first_refresh": "2026-12-01",
         "row_level_security": [],
     },
     s.BudgetSettings: {},

@@ -1,12 +1,12 @@
 """The Parquet job on Glue: its scripts, its role, its logs, and when it runs."""
 
-import hashlib
 from pathlib import Path
 
 import pulumi
 import pulumi_aws as aws
 
 from components import policies
+from components.objects import put
 from components.part import PartArgs
 from components.settings import JobSettings
 from runtime.glue import deployment
@@ -77,19 +77,19 @@ class ParquetJob(pulumi.ComponentResource):
             ),
             opts=here,
         )
-        script = _put(
-            f"{name}-script", self, args, "job.py", [deployment.SCRIPT], pulumi.FileAsset(str(REPO / deployment.SCRIPT))
-        )
-        files = sorted(str(path.relative_to(REPO)) for pattern in deployment.MODULES for path in REPO.glob(pattern))
-        library = _put(
-            f"{name}-library",
-            self,
-            args,
-            "trailsight.zip",
-            files,
-            pulumi.AssetArchive({file: pulumi.FileAsset(str(REPO / file)) for file in files}),
-        )
         lake = f"s3://{args['lake_bucket']}"
+
+        def uploaded(
+            part: str, file: str, paths: list[str], source: pulumi.Asset | pulumi.Archive
+        ) -> pulumi.Output[str]:
+            content = [(path, (REPO / path).read_bytes()) for path in paths]
+            key = put(f"{name}-{part}", self, args["lake_bucket"], file, content, source, args["after"])
+            return pulumi.Output.concat(lake, "/", key)
+
+        script = uploaded("script", "job.py", [deployment.SCRIPT], pulumi.FileAsset(str(REPO / deployment.SCRIPT)))
+        files = sorted(str(path.relative_to(REPO)) for pattern in deployment.MODULES for path in REPO.glob(pattern))
+        archive = pulumi.AssetArchive({file: pulumi.FileAsset(str(REPO / file)) for file in files})
+        library = uploaded("library", "trailsight.zip", files, archive)
         own = {"days": str(settings["days"]), "promote": ",".join(args["promote"]), "custom-logGroup-prefix": prefix}
         arguments = deployment.default_arguments(
             f"{lake}/{policies.FLATFILES.rstrip('/')}",
@@ -121,32 +121,6 @@ class ParquetJob(pulumi.ComponentResource):
         _trigger(f"{name}-compaction", self, job, settings["compaction_schedule"], {"--task": "compact"}, tags)
         self.job_name, self.role_arn = job.name, role.arn
         self.register_outputs({"job_name": self.job_name, "role_arn": self.role_arn})
-
-
-def _put(
-    name: str,
-    parent: pulumi.Resource,
-    args: ParquetJobArgs,
-    file: str,
-    sources: list[str],
-    source: pulumi.Asset | pulumi.Archive,
-) -> pulumi.Output[str]:
-    """Put `source` below `scripts/<hash of its files>/` and give its URI: a running job keeps what it started with."""
-    digest = hashlib.sha256()
-    for path in sources:
-        digest.update(path.encode() + b"\0" + (REPO / path).read_bytes() + b"\0")
-    put = aws.s3.BucketObjectv2(
-        name,
-        bucket=args["lake_bucket"],
-        key=f"{policies.SCRIPTS}{digest.hexdigest()[:16]}/{file}",
-        source=source,
-        # An object takes 10 tags at most, which a provider's default tags may exceed.
-        override_provider=aws.s3.BucketObjectv2OverrideProviderArgs(
-            default_tags=aws.s3.BucketObjectv2OverrideProviderDefaultTagsArgs(tags={})
-        ),
-        opts=pulumi.ResourceOptions(parent=parent, retain_on_delete=True, depends_on=args["after"]),
-    )
-    return pulumi.Output.concat("s3://", args["lake_bucket"], "/", put.key)
 
 
 def _trigger(

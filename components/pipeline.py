@@ -302,6 +302,25 @@ class CloudTrailPipeline(pulumi.ComponentResource):
             },
             self._here,
         )
+        if "quicksight" in settings:
+            from components.quicksight import (
+                QuickSight,
+            )  # its compiler is read only where there is something to compile
+
+            quicksight = QuickSight(
+                f"{name}-quicksight",
+                {
+                    "settings": settings["quicksight"],
+                    "lake_bucket": bucket_name,
+                    "database": lake["catalog"].get("database") or names.database,
+                    "workgroup": athena.workgroup,
+                    "lake_formation": lake["catalog"]["lake_formation"],
+                    "after": [bucket, *catalog.tables],
+                    **part,
+                },
+                self._here,
+            )
+            shown["dashboard"] = quicksight.dashboard_url
         monitoring = Monitoring(
             f"{name}-alarms",
             {
@@ -325,6 +344,7 @@ class CloudTrailPipeline(pulumi.ComponentResource):
             "database": catalog.database,
             "workgroup": athena.workgroup,
             "alarm_topic_arn": monitoring.topic_arn,
+            "dashboard_url": shown.get("dashboard"),
         }
         shown |= {
             "lake": bucket.name.apply(links.bucket),

@@ -22,6 +22,7 @@ METRICS = "metrics/"
 SCRIPTS = "scripts/"
 RESULTS = "results/"
 STATE = ("_job/", "_state/")
+DASHBOARD_TABLES = ("parquettrails", "ledger", "ledger_lines", "metrics")
 
 
 def document(statements: Iterable[Document]) -> Document:
@@ -49,6 +50,16 @@ def trust(service: str, where: Where, source: str | None = None) -> Document:
 def lambda_trust() -> Document:
     """Lambda takes its role without saying for whom: a condition on the source would lock it out."""
     principal = {"Service": "lambda.amazonaws.com"}
+    return document([{"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}])
+
+
+def quicksight_trust() -> Document:
+    """QuickSight takes a data source's role; that it names the source is documented nowhere, so nothing asks for it.
+
+    Whoever hands the role to a data source needs iam:PassRole for it:
+    https://docs.aws.amazon.com/quicksight/latest/user/security-create-iam-role.html
+    """
+    principal = {"Service": "quicksight.amazonaws.com"}
     return document([{"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}])
 
 
@@ -256,6 +267,58 @@ def crawler(names: Names, *, lake: str, database: str, log_group: str, lake_key:
     ]
     if lake_key:
         statements.append(allow("Encrypted", ["kms:Decrypt"], [lake_key]))
+    return document(statements)
+
+
+def quicksight(where: Where, *, lake: str, database: str, workgroup: str, lake_key: str | None) -> Document:
+    """Role of the QuickSight data source: it asks the tables of one database in one workgroup, and changes nothing.
+
+    `lake` is the bucket's ARN, `workgroup` a name.
+    """
+    tables = [where.arn("glue", f"table/{database}/{table}") for table in DASHBOARD_TABLES]
+    results = f"{lake}/{RESULTS}*"
+    statements = [
+        allow(
+            "Ask",
+            [
+                "athena:StartQueryExecution",
+                "athena:StopQueryExecution",
+                "athena:GetQueryExecution",
+                "athena:BatchGetQueryExecution",
+                "athena:GetQueryResults",
+                "athena:GetQueryResultsStream",
+                "athena:GetWorkGroup",
+            ],
+            [where.arn("athena", f"workgroup/{workgroup}")],
+        ),
+        allow(
+            "LookIntoCatalog",
+            ["athena:GetDataCatalog", "athena:ListDatabases", "athena:ListTableMetadata", "athena:GetTableMetadata"],
+            [where.arn("athena", "datacatalog/AwsDataCatalog")],
+        ),
+        allow(
+            "ReadTables",
+            [
+                "glue:GetDatabase",
+                "glue:GetDatabases",
+                "glue:GetTable",
+                "glue:GetTables",
+                "glue:GetPartition",
+                "glue:GetPartitions",
+                "glue:BatchGetPartition",
+            ],
+            [where.arn("glue", "catalog"), where.arn("glue", f"database/{database}"), *tables],
+        ),
+        allow("ReadFiles", ["s3:GetObject"], [f"{lake}/{folder}*" for folder in (EVENTS, LEDGER, METRICS)]),
+        allow(
+            "WriteResults",
+            ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
+            [results],
+        ),
+        allow("List", ["s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"], [lake]),
+    ]
+    if lake_key:
+        statements.append(allow("Encrypted", ["kms:Decrypt", "kms:GenerateDataKey"], [lake_key]))
     return document(statements)
 
 

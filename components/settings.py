@@ -200,8 +200,6 @@ class ExistingLogsSettings(TypedDict, total=False):
     """sns, eventbridge or exclusive. Required."""
     topic_arn: Input[str]
     """The topic, with `notification: sns`. Default: none."""
-    topic_key_arn: Input[str]
-    """ARN of the KMS key that encrypts that topic. Default: none."""
 
 
 class LogsSettings(TypedDict, total=False):
@@ -373,8 +371,6 @@ class QuickSightSettings(TypedDict, total=False):
     """Days that each hourly refresh reads again, for events that came late. Default: 2."""
     full_refresh: str
     """When the weekly full refresh starts, Sunday UTC, HH:MM. Default: 03:00."""
-    first_refresh: str
-    """The first day of the refresh schedules, YYYY-MM-DD; never taken from the clock. Default: 2026-12-01."""
     row_level_security: list[AccountRule]
     """Who sees which accounts; with it, nobody else sees any. Default: everybody sees all."""
 

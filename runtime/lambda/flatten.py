@@ -1,4 +1,7 @@
-"""One log file in S3 becomes one flat file in S3; what cannot become a row goes to quarantine. Memory stays flat."""
+"""One log file in S3 becomes one flat file in S3, and a line of the ledger; what is no row goes to quarantine.
+
+Memory stays flat.
+"""
 
 import base64
 import json
@@ -14,6 +17,8 @@ from isal import isal_zlib
 
 from runtime.events.flat import FlatMaker, row_version
 from runtime.events.formats import BadFile, Broken, records
+from runtime.events.ledger import LEDGER
+from runtime.events.ledger import line as ledger_line
 from runtime.events.paths import NO_EVENTS, kind_of, named, source_key
 from runtime.events.row import RowMaker, Unusable
 
@@ -21,7 +26,7 @@ from .messages import Ref
 from .settings import Settings
 from .store import Deadline, Gone, Opened, Store, metadata_source
 
-FOLDERS = ("flatfiles/", "quarantine/", "parquettrails/")
+FOLDERS = ("flatfiles/", "quarantine/", "parquettrails/", f"{LEDGER}/")
 """What the pipeline writes below its prefix. An event for an object there is skipped, or it would feed itself."""
 EMPTY = "no records in it"
 # Lines are sorted by what follows eventtime in batches of this size, which takes a fifth off the gzip and costs half a
@@ -73,7 +78,7 @@ class Flattener:
                 return self._take(ref, flat, quarantine, deadline)
         except Gone:
             reason = "the object is gone: nothing was read of it"
-            self._set_aside(ref, "missing", reason, "", ref.day, deadline)
+            self._set_aside(ref, "missing", reason, None, deadline)
             return Outcome(ref.uri, "missing", reason)
 
     def _skipped(self, ref: Ref) -> str:
@@ -106,10 +111,10 @@ class Flattener:
         try:
             outcome = self._store.retry(f"reading {ref.uri}", flatten, deadline)
         except BadFile as bad:
-            self._set_aside(ref, "file", str(bad), opened.etag, _day(opened), deadline)
+            self._set_aside(ref, "file", str(bad), opened, deadline)
             raise
         if outcome.records == 0:
-            self._set_aside(ref, "file", EMPTY, opened.etag, _day(opened), deadline)
+            self._set_aside(ref, "file", EMPTY, opened, deadline)
             outcome.state, outcome.why = "empty", EMPTY
             return outcome
         metadata = {
@@ -133,6 +138,16 @@ class Flattener:
                 self._store.remove(aside, ".jsonl", ref, deadline)
             if not written:
                 outcome.state, outcome.bytes_written = "already there", 0
+        self._note(
+            ref,
+            opened,
+            day,
+            deadline,
+            records=outcome.records,
+            rows=outcome.rows,
+            quarantined=outcome.quarantined,
+            problem=outcome.problem,
+        )
         return outcome
 
     def _flatten(
@@ -171,16 +186,29 @@ class Flattener:
         outcome.bytes_written = flat.tell()
         return outcome
 
-    def _set_aside(
-        self, ref: Ref, kind: str, reason: str, etag: str, fallback_day: str | None, deadline: Deadline
-    ) -> None:
+    def _note(self, ref: Ref, opened: Opened | None, day: str, deadline: Deadline, **found: Any) -> None:
+        """The log file's line of the ledger, last: where it stands, all else of the log file is in place.
+
+        It is written over by a later one of the same content, as of a file that has become readable.
+        """
+        parts = ref.key.split("/")
+        of_file: dict[str, Any] = {}
+        if opened:
+            of_file = {"size": opened.size, "delivered": opened.modified.astimezone(UTC).isoformat()}
+        body = BytesIO(ledger_line(ref.uri, source_key(parts, ref.key), parts, **of_file, **found))
+        metadata = {"source": metadata_source(ref.uri), "etag": opened.etag if opened else ""}
+        stem = f"{self._settings.output_prefix}{LEDGER}/dt={day}/{_stem(_safe_name(ref.key))}"
+        self._store.write_once(stem, ".json", body, ref, metadata, deadline, replace=True)
+
+    def _set_aside(self, ref: Ref, kind: str, reason: str, opened: Opened | None, deadline: Deadline) -> None:
         """One line in quarantine for a whole file; the file itself stays where it is."""
         key = source_key(ref.key.split("/"), ref.key)
-        day = _name_day(ref.key) or fallback_day or "unknown"
+        day = _name_day(ref.key) or (_day(opened) if opened else ref.day) or "unknown"
         stem = f"{self._settings.output_prefix}quarantine/dt={day}/{_safe_name(ref.key)}"
-        metadata = {"source": metadata_source(ref.uri), "etag": etag, "kind": kind}
+        metadata = {"source": metadata_source(ref.uri), "etag": opened.etag if opened else "", "kind": kind}
         body = BytesIO(_quarantined(kind, reason, ref.uri, key))
         self._store.write_once(stem, ".jsonl", body, ref, metadata, deadline, replace=True)
+        self._note(ref, opened, day, deadline, reason=reason)
 
 
 def _joined(lines: list[bytes]) -> bytes:

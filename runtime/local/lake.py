@@ -18,22 +18,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-# The ledger as a table: what each log file's name says, then its line's counts.
-LEDGER = "ledger"
-LEDGER_COLUMNS = {
-    "uri": "varchar",
-    "key": "varchar",
-    "account": "varchar",
-    "region": "varchar",
-    "day": "varchar",
-    "records": "bigint",
-    "rows": "bigint",
-    "duplicates": "bigint",
-    "duplicate_differs": "bigint",
-    "quarantined": "bigint",
-    "reason": "varchar",
-    "problem": "varchar",
-}
+from runtime.events.ledger import LEDGER
 
 
 class LakeError(RuntimeError):
@@ -72,7 +57,7 @@ class Lake:
         self.root = root
         self.events = root / "parquettrails"
         self.quarantine = root / "quarantine"
-        self._ledger = root / "ledger"
+        self._ledger = root / LEDGER
         self._runs = root / "_run"
 
     @property
@@ -115,7 +100,7 @@ class Lake:
 
     def commit(self, run: Path, entries: list[Entry]) -> None:
         """Make a run's `out/` part of the lake, with its ledger: all of it or, if killed before, nothing."""
-        ledger = run / "out" / "ledger" / f"{run.name}.jsonl"
+        ledger = run / "out" / LEDGER / f"{run.name}.jsonl"
         ledger.parent.mkdir(parents=True, exist_ok=True)
         with ledger.open("w", encoding="utf-8") as out:
             out.writelines(json.dumps(asdict(entry)) + "\n" for entry in entries)

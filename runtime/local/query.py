@@ -14,10 +14,11 @@ import pyarrow as pa
 from runtime.athena import view
 from runtime.athena.named import QueryError, load, substitute
 from runtime.events.columns import COLUMNS, PARTITION
+from runtime.events.ledger import LEDGER, LEDGER_COLUMNS
 from runtime.local.dialect import parse, to_duckdb
 from runtime.local.dialect.engine import FAILS, PARTIAL, prepare
 from runtime.local.dialect.types import quoted, text
-from runtime.local.lake import LEDGER, LEDGER_COLUMNS, LakeError
+from runtime.local.lake import LakeError
 
 _TYPES = {c.name: "TIMESTAMP" if c.type == "timestamp" else "VARCHAR" for c in (*COLUMNS, PARTITION)}
 _GLOB = re.compile(r"[\[*?]")

@@ -8,8 +8,9 @@ import duckdb
 import pytest
 
 from components.settings import CatalogMode
-from runtime.athena import view
+from runtime.athena import ledger, view
 from runtime.events.columns import COLUMNS, columns
+from runtime.events.ledger import LEDGER_COLUMNS, LINE_COLUMNS
 
 TABLE = "aws:glue/catalogTable:CatalogTable"
 LAKE = "s3://acme-prod-lake-111122223333-eu-central-1"
@@ -121,3 +122,29 @@ def test_lake_formation_grants_what_the_crawler_does(deploy: Any) -> None:
     ].inputs
     assert grant["permissions"] == ["CREATE_TABLE", "DESCRIBE", "ALTER"]
     assert grant["database"] == {"name": "acme_prod"}
+
+
+def test_ledger_tables_and_view(deploy: Any) -> None:
+    """Its two tables read what flattener and job write, by day; the view over them has the ledger's columns."""
+    stack = deploy()
+    for name, folder, expected in (
+        ("ledger-lines", "ledger", LINE_COLUMNS),
+        ("metrics", "metrics", ledger.METRICS_COLUMNS),
+    ):
+        found = table(stack, name)
+        types = {"string": "varchar", "bigint": "bigint"}
+        assert {c["name"]: types[c["type"]] for c in found["storageDescriptor"]["columns"]} == expected
+        assert found["name"] == name.replace("-", "_")
+        assert found["parameters"]["storage.location.template"] == f"{LAKE}/{folder}" + "/dt=${dt}/"
+    found = table(stack, "ledger")
+    text = found["viewOriginalText"].removeprefix("/* Presto View: ").removesuffix(" */")
+    statement = json.loads(base64.b64decode(text))
+    assert f"CREATE OR REPLACE VIEW ledger AS\n{statement['originalSql']}\n" == ledger.athena()
+    assert {c["name"]: c["type"] for c in statement["columns"]} == LEDGER_COLUMNS
+    assert (found["name"], found["tableType"]) == ("ledger", "VIRTUAL_VIEW")
+
+
+def test_no_ledger_where_crawlers_make_the_tables(deploy: Any) -> None:
+    """Nothing reads it there: QuickSight needs declared tables."""
+    stack = deploy({"lake": {"catalog": {"mode": CatalogMode.CRAWLED}}})
+    assert [r.inputs["name"] for r in stack.of(TABLE)] == [view.NAME]

@@ -114,7 +114,6 @@ def test_every_input_may_be_unknown() -> None:
                         "bucket": unknown(),
                         "key_arn": unknown(),
                         "topic_arn": unknown(),
-                        "topic_key_arn": unknown(),
                         "account": "999988887777",
                         "notification": Notification.SNS,
                     }

@@ -37,12 +37,13 @@ FLATTENER_LOG = arn("logs", "log-group:/aws/lambda/acme-prod-flattener:log-strea
 JOB_LOG = arn("logs", "log-group:/aws-glue/acme-prod-parquet/output:log-stream:1")
 CRAWLER_LOG = arn("logs", "log-group:/aws-glue/crawlers:log-stream:acme-prod-flatfiles")
 TRAIL_LOG = arn("logs", "log-group:/trailsight/acme-prod-trail:log-stream:")
-FLATTENER, PARQUET, CRAWLER, TRAIL_ROLE, NOBODY = (
-    f"arn:aws:iam::{HERE}:role/acme-prod-{part}" for part in ("flattener", "parquet", "crawler", "trail", "nobody")
+FLATTENER, PARQUET, CRAWLER, TRAIL_ROLE, DASHBOARD, NOBODY = (
+    f"arn:aws:iam::{HERE}:role/acme-prod-{part}"
+    for part in ("flattener", "parquet", "crawler", "trail", "quicksight", "nobody")
 )
 ROOT = f"arn:aws:iam::{HERE}:root"
-CLOUDTRAIL, S3, SNS, EVENTS, GLUE, LAMBDA, OTHER_SERVICE = (
-    f"{name}.amazonaws.com" for name in ("cloudtrail", "s3", "sns", "events", "glue", "lambda", "config")
+CLOUDTRAIL, S3, SNS, EVENTS, GLUE, LAMBDA, QUICKSIGHT, OTHER_SERVICE = (
+    f"{name}.amazonaws.com" for name in ("cloudtrail", "s3", "sns", "events", "glue", "lambda", "quicksight", "config")
 )
 # With what each says; EventBridge says nothing, so that it may publish for any account.
 PUBLISHERS = {"cloudwatch": {"aws:SourceAccount": HERE}, "events": {}, "budgets": {"aws:SourceAccount": HERE}}
@@ -59,6 +60,7 @@ FORMS: dict[str, dict[str, Any]] = {
         "logs": KMS,
         "lake": {**KMS, "catalog": {"mode": CatalogMode.CRAWLED}},
     },
+    "dashboard": {"logs": KMS, "lake": KMS, "quicksight": {}},  # its tables are declared, those of "full" crawled
     "eventbridge": {
         "trail": {"mode": TrailMode.NONE},
         "logs": {"existing": {"bucket": "theirs", "notification": Notification.EVENTBRIDGE}},
@@ -182,7 +184,7 @@ def lake(*folders: str) -> tuple[str, ...]:
     return tuple(f"{LAKE}/{folder}/x" for folder in folders)
 
 
-F, P, C, T = (role(part, "-policy") for part in ("flattener", "parquet", "catalog-crawler", "trail"))
+F, P, C, T, D = (role(part, "-policy") for part in ("flattener", "parquet", "catalog-crawler", "trail", "quicksight"))
 BUCKET, LAKE_BUCKET = "acme-prod-logs-policy", "acme-prod-lake-policy"
 LK, DK = "acme-prod-logs-key", "acme-prod-lake-key"
 QP, TP, AP = "acme-prod-queue-policy", "acme-prod-trail-topic-policy", "acme-prod-alarms-topic-policy"
@@ -193,6 +195,12 @@ JOB_SOURCE, CRAWL_SOURCE = {SOURCE: JOB, ACCOUNT: HERE}, {SOURCE: arn("glue", "c
 TRAIL_SOURCE = {**BY_TRAIL, ACCOUNT: HERE}
 MOVED = lake("flatfiles", "parquettrails", "quarantine", "metrics", "_job", "_state")
 TABLE = arn("glue", "table/acme_prod/parquettrails")
+WORKGROUP = arn("athena", "workgroup/acme-prod-athena")
+ATHENAS_CATALOG = arn("athena", "datacatalog/AwsDataCatalog")
+SHOWN = lake("parquettrails", "ledger", "metrics")
+SHOWN_TABLES = tuple(
+    arn("glue", f"table/acme_prod/{t}") for t in ("parquettrails", "ledger", "ledger_lines", "metrics")
+)
 CATALOG = (arn("glue", "catalog"), arn("glue", "database/acme_prod"), TABLE, arn("glue", "table/acme_prod/flatfiles"))
 RULE = arn("cloudwatch", "acme-prod-queue-rule")  # the recorder's ARNs name Pulumi's module, not the service
 
@@ -231,6 +239,20 @@ MAY = [
         "logs:CreateLogStream logs:PutLogEvents",
         (f"{TRAIL_LOG}{HERE}_CloudTrail_eu-central-1_2",),
     ),
+    *(
+        Ask(D, claim, DASHBOARD, actions, resources, form="dashboard")
+        for claim, actions, resources in (
+            ("asks", "athena:StartQueryExecution athena:GetQueryExecution athena:GetQueryResults", (WORKGROUP,)),
+            ("knows the workgroup", "athena:GetWorkGroup athena:StopQueryExecution", (WORKGROUP,)),
+            ("looks into the catalog", "athena:GetDataCatalog athena:GetTableMetadata", (ATHENAS_CATALOG,)),
+            ("reads what it shows", "glue:GetTable glue:GetPartitions", (*CATALOG[:2], *SHOWN_TABLES)),
+            ("reads their files", "s3:GetObject", SHOWN),
+            ("writes results", "s3:PutObject s3:GetObject s3:AbortMultipartUpload", lake("results")),
+            ("lists the lake", "s3:ListBucket s3:GetBucketLocation", (LAKE,)),
+            ("decrypts the lake, encrypts results", "kms:Decrypt kms:GenerateDataKey", (LAKE_KEY,)),
+        )
+    ),
+    Ask(role("quicksight"), "QuickSight takes it", QUICKSIGHT, "sts:AssumeRole", (DASHBOARD,), form="dashboard"),
     Ask(role("flattener"), "Lambda takes it", LAMBDA, "sts:AssumeRole", (FLATTENER,)),
     Ask(role("parquet"), "Glue takes it for the job", GLUE, "sts:AssumeRole", (PARQUET,), JOB_SOURCE),
     Ask(role("catalog-crawler"), "Glue takes it for a crawler", GLUE, "sts:AssumeRole", (CRAWLER,), CRAWL_SOURCE),
@@ -307,6 +329,32 @@ MAY_NOT = [
     Ask(C, "encrypts nothing", CRAWLER, "kms:GenerateDataKey", (LAKE_KEY,)),
     Ask(T, "writes no other stream", TRAIL_ROLE, "logs:PutLogEvents", (f"{TRAIL_LOG}{OTHER}_CloudTrail_x", JOB_LOG)),
     Ask(T, "deletes no stream", TRAIL_ROLE, "logs:DeleteLogStream", (f"{TRAIL_LOG}{HERE}_CloudTrail_eu-central-1",)),
+    *(
+        Ask(D, claim, DASHBOARD, actions, resources, form="dashboard")
+        for claim, actions, resources in (
+            ("asks in no other workgroup", "athena:StartQueryExecution", (arn("athena", "workgroup/primary"),)),
+            ("changes no workgroup", "athena:UpdateWorkGroup athena:DeleteWorkGroup", (WORKGROUP,)),
+            ("looks into no other catalog", "athena:GetTableMetadata", (arn("athena", "datacatalog/other"),)),
+            ("changes no catalog", "athena:DeleteDataCatalog", (ATHENAS_CATALOG,)),
+            ("reads no other table", "glue:GetTable glue:GetPartitions", (arn("glue", "table/acme_prod/flatfiles"),)),
+            ("reads no other database", "glue:GetTable", (arn("glue", "table/hr/parquettrails"),)),
+            ("changes no table", "glue:UpdateTable glue:DeleteTable glue:BatchCreatePartition", SHOWN_TABLES),
+            ("reads no other folder", "s3:GetObject", (*lake("flatfiles", "quarantine", "scripts"), FILE)),
+            ("changes no event", "s3:PutObject s3:DeleteObject", SHOWN),
+            ("deletes no result", "s3:DeleteObject", lake("results")),
+            ("lists no log bucket", "s3:ListBucket", (LOGS,)),
+            ("changes no bucket", "s3:PutBucketPolicy s3:DeleteBucket", (LAKE,)),
+            ("decrypts no log file", "kms:Decrypt", (LOG_KEY,)),
+            ("manages no key", "kms:ScheduleKeyDeletion kms:PutKeyPolicy", (LAKE_KEY,)),
+        )
+    ),
+    *(
+        Ask(role("quicksight"), f"{who} cannot {action}", who, action, (DASHBOARD,), form="dashboard")
+        for who, action in (
+            *((who, "sts:AssumeRole") for who in (OTHER_SERVICE, NOBODY, ANONYMOUS)),
+            (QUICKSIGHT, "sts:TagSession"),
+        )
+    ),
     *(
         Ask(role(part), f"{who} cannot take it", who, "sts:AssumeRole", (taken,), context)
         for part, taken, context in (
@@ -438,10 +486,16 @@ HARMLESS = {
 Given = Callable[[str], Policies]
 
 
-def test_every_policy_has_its_questions(policies: Given) -> None:
+def own_policies(policies: Given, form: str) -> set[str]:
+    """Names of a form's policies; what "full" has too is asked about there."""
+    return set(policies(form).documents) - (set() if form == "full" else set(policies("full").documents))
+
+
+@pytest.mark.parametrize("form", ["full", "dashboard"])
+def test_every_policy_has_its_questions(form: str, policies: Given) -> None:
     """No role, bucket, key, queue or topic has a policy about which nothing is claimed, either way."""
     for asks in (MAY, MAY_NOT):
-        assert {ask.policy for ask in asks if ask.form == "full"} == set(policies("full").documents)
+        assert {ask.policy for ask in asks if ask.form == form} == own_policies(policies, form)
 
 
 @pytest.mark.parametrize("ask", MAY, ids=str)
@@ -463,21 +517,22 @@ def test_near_misses_are_denied(ask: Ask, policies: Given) -> None:
         )
 
 
-def test_no_weakening_goes_unnoticed(policies: Given) -> None:
+@pytest.mark.parametrize("form", ["full", "dashboard"])
+def test_no_weakening_goes_unnoticed(form: str, policies: Given) -> None:
     """Every weakening of every policy lets one of its own near misses through, but for those that are harmless."""
-    known = policies("full")
+    known, names = policies(form), own_policies(policies, form)
     unnoticed = {
         (name, what)
-        for name, document in known.documents.items()
-        for what, weaker in mutations(document)
+        for name in names
+        for what, weaker in mutations(known.documents[name])
         if not any(
             known.decide(ask, action, resource, {name: weaker})
             for ask in MAY_NOT
-            if ask.policy == name and ask.form == "full"
+            if ask.policy == name and ask.form == form
             for action, resource in ask.each()
         )
     }
-    assert unnoticed == set(HARMLESS)
+    assert unnoticed == {(name, what) for name, what in HARMLESS if name in names}
 
 
 OPENED = {

@@ -88,8 +88,13 @@ class FakeS3:
         return {"Metadata": found["Metadata"]}
 
     def written(self) -> list[str]:
-        """Keys of the lake's bucket, sorted."""
-        return sorted(object_key for bucket, object_key in self.objects if bucket == LAKE)
+        """Keys of the lake's bucket, sorted; the ledger's aside, since every file has one there."""
+        return sorted(k for bucket, k in self.objects if bucket == LAKE and not k.startswith("ledger/"))
+
+    def ledger(self) -> dict[str, dict]:
+        """Key -> line of the ledger's objects, sorted; each holds one."""
+        keys = sorted(k for bucket, k in self.objects if bucket == LAKE and k.startswith("ledger/"))
+        return {k: json.loads(self.objects[LAKE, k]["Body"]) for k in keys}
 
     def lines(self, object_key: str) -> list[dict]:
         """JSON lines of an object of the lake's bucket."""

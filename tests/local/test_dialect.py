@@ -1,5 +1,7 @@
 """Athena's SQL on DuckDB: what a real Trino answered is answered the same or refused, never otherwise."""
 
+import ast
+import graphlib
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -182,6 +184,21 @@ def test_broken_json_is_named(lake: duckdb.DuckDBPyConnection):
         lake.execute(to_duckdb(sql)).fetchall()
     assert lake.execute(to_duckdb(sql.replace("'{\"a\":1', ", ""))).fetchall() == [(None,), (None,)]
     assert FAILS != PARTIAL
+
+
+def test_modules_know_each_other_in_one_direction():
+    """No module of the dialect imports one that imports it, at its top or inside a function."""
+    package = "runtime.local.dialect"
+    known = {}
+    for path in (REPO / package.replace(".", "/")).glob("*.py"):
+        known[path.stem] = {
+            name.removeprefix(f"{package}.").split(".")[0]
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(package)
+            for name in ([a.name for a in node.names] if node.module == package else [node.module or ""])
+        }
+    assert known["statements"] > {"expressions", "aggregates"}
+    graphlib.TopologicalSorter(known).prepare()
 
 
 def test_the_reference_is_current():

@@ -8,8 +8,8 @@ import sqlglot
 from sqlglot import exp
 
 from runtime.events.columns import COLUMNS, PARTITION
+from runtime.events.ledger import LEDGER, LEDGER_COLUMNS
 from runtime.local.dialect import to_duckdb
-from runtime.local.lake import LEDGER, LEDGER_COLUMNS
 from runtime.local.page import charts, statement
 from runtime.local.page.cubes import axes_of
 from runtime.quicksight.spec import FOLDER, Dashboard, SpecError, load

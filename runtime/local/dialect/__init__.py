@@ -19,11 +19,21 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from runtime.athena import view
 from runtime.events.columns import COLUMNS, PARTITION, Kind
+from runtime.events.ledger import LEDGER, LEDGER_COLUMNS
+from runtime.local.dialect import (  # noqa: F401 - each registers what it compiles
+    aggregates,
+    casts,
+    dispatch,
+    documents,
+    operators,
+    primaries,
+    regular,
+    times,
+)
 from runtime.local.dialect.names import Scope
 from runtime.local.dialect.sources import Columns
 from runtime.local.dialect.statements import Statements
 from runtime.local.dialect.types import BIGINT, TIMESTAMP, VARCHAR, Refused, quoted
-from runtime.local.lake import LEDGER, LEDGER_COLUMNS
 
 __all__ = ["Refused", "parse", "to_duckdb"]
 

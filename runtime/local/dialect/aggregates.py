@@ -1,20 +1,17 @@
 """Aggregates and window functions."""
 
 import re
-from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from runtime.local.dialect.calls import call_of
+from runtime.local.dialect.expressions import Expressions, compiles
 from runtime.local.dialect.functions import AGGREGATE, WINDOW, Value, call
 from runtime.local.dialect.refusals import allowed
-from runtime.local.dialect.types import BIGINT, INTEGER, VARCHAR, Refused, array, coerces, fail, map_of
-
-if TYPE_CHECKING:
-    from runtime.local.dialect.expressions import Expressions
+from runtime.local.dialect.types import BIGINT, BOOLEAN, INTEGER, VARCHAR, Refused, array, coerces, fail, map_of
 
 
-def order_by(e: "Expressions", terms: list[exp.Expr]) -> str:
+def order_by(e: Expressions, terms: list[exp.Expr]) -> str:
     """` ORDER BY ...`: nulls last in both directions unless said otherwise, as in Athena."""
     texts = []
     for term in terms:
@@ -35,7 +32,7 @@ def _sorting(nodes: list[exp.Expr]) -> tuple[list[exp.Expr], list[exp.Expr]]:
     return nodes, []
 
 
-def aggregate(e: "Expressions", name: str, nodes: list[exp.Expr], after: str = "") -> Value:
+def aggregate(e: Expressions, name: str, nodes: list[exp.Expr], after: str = "") -> Value:
     """`name(nodes)` with what follows it (FILTER)."""
     nodes, terms = _sorting(nodes)
     if terms and name not in {"array_agg", "listagg"}:
@@ -80,7 +77,7 @@ _EXACT_PERCENTILE = 50
 _EXACT_DISTINCT = 200
 
 
-def _own(e: "Expressions", name: str, args: list[Value], terms: list[exp.Expr]) -> Value:
+def _own(e: Expressions, name: str, args: list[Value], terms: list[exp.Expr]) -> Value:
     if name == "listagg":
         if len(args) != 2 or not all(coerces(a.type, VARCHAR) for a in args) or not terms or args[1].literal is None:
             raise Refused(
@@ -142,7 +139,8 @@ def _about_distinct(args: list[Value]) -> Value:
     return Value(f"CASE WHEN {count} > {_EXACT_DISTINCT} THEN {bad} ELSE {count} END", BIGINT)
 
 
-def window(e: "Expressions", node: exp.Window) -> Value:
+@compiles(exp.Window)
+def _window(e: Expressions, node: exp.Window) -> Value:
     """`f(...) OVER (...)` or `OVER name`."""
     over = node
     if node.alias:
@@ -152,7 +150,6 @@ def window(e: "Expressions", node: exp.Window) -> Value:
         over = named
         allowed(over)
     function = node.this
-    after = ""
     if isinstance(function, exp.Filter):
         raise Refused("FILTER before OVER is not supported; write sum(if(condition, x)) OVER (...)")
     if isinstance(function, exp.IgnoreNulls | exp.RespectNulls):
@@ -170,7 +167,7 @@ def window(e: "Expressions", node: exp.Window) -> Value:
         and name not in {"array_agg", "histogram"}
         and len(nodes) == AGGREGATE_ARITY.get(name, len(nodes))
     ):
-        found = aggregate(e, name, nodes, after)
+        found = aggregate(e, name, nodes)
     else:
         raise Refused(f"{name} is no window function here; known are {', '.join((*WINDOW, *AGGREGATE))}")
     if name in _RANKING and over.args.get("spec") is not None:
@@ -188,6 +185,15 @@ def window(e: "Expressions", node: exp.Window) -> Value:
     if found.sql.startswith("CAST(") and found.sql.endswith(" AS BIGINT)"):
         return Value(f"CAST({found.sql[5:-11]} OVER ({inside}) AS BIGINT)", found.type)
     return Value(f"{found.sql} OVER ({inside})", found.type)
+
+
+@compiles(exp.Filter)
+def _filtered(e: Expressions, node: exp.Filter) -> Value:
+    """Aggregate FILTER (WHERE ...)."""
+    name, nodes = call_of(node.this)
+    if name not in AGGREGATE:
+        raise Refused(f"FILTER after {name} is not supported; use it after count, sum, avg, min or max")
+    return aggregate(e, name, nodes, f" FILTER (WHERE {e.of_type(node.expression.this, BOOLEAN, 'FILTER')})")
 
 
 def _frame(spec: exp.Expr | None) -> str:

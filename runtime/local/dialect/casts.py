@@ -1,9 +1,11 @@
 """CAST and TRY_CAST as Athena does them: what DuckDB reads more generously is checked before."""
 
 from runtime.local.dialect.functions import Value, coerced
+from runtime.local.dialect.special import special, want
 from runtime.local.dialect.times import as_text, wall
 from runtime.local.dialect.types import (
     BOOLEAN,
+    DATE,
     DOUBLE,
     JSON,
     VARCHAR,
@@ -46,6 +48,12 @@ def try_cast(value: Value, to: Type) -> Value:
     if value.type == DOUBLE and to == VARCHAR:  # fails on nothing in Athena
         return cast(value, to)
     return Value(tried(_cast(value.sql, value.type, to), "TRY_CAST"), to)
+
+
+@special("date", "varchar, date or timestamp")
+def _date(args: list[Value]) -> Value:
+    want(args, "date", None)
+    return cast(args[0], DATE)
 
 
 def _cast(sql: str, of: Type, to: Type) -> str:

@@ -16,6 +16,7 @@ from runtime.local.dialect.types import (
     coerces,
     common,
     decimal,
+    fail,
     map_of,
     timestamptz,
 )
@@ -284,8 +285,6 @@ def call(name: str, table: dict[str, list[tuple[str, str]]], args: list[Value]) 
 
 
 def _fill(template: str, texts: list[str], to: Type) -> str:
-    from runtime.local.dialect.types import fail
-
     def part(match: re.Match[str]) -> str:
         what = match[1]
         if what is None:

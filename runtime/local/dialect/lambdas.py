@@ -1,21 +1,18 @@
 """Functions that take a lambda."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from runtime.local.dialect.expressions import Expressions
 from runtime.local.dialect.functions import Value, coerced
 from runtime.local.dialect.types import BOOLEAN, Refused, Type, array, common, quoted
 
-if TYPE_CHECKING:
-    from runtime.local.dialect.expressions import Expressions
-
-Handler = Callable[["Expressions", list[exp.Expr]], Value]
+Handler = Callable[[Expressions, list[exp.Expr]], Value]
 LAMBDAS: dict[str, tuple[str, Handler]] = {}
 
 
-def _lambda(e: "Expressions", node: exp.Expr, types: list[Type], name: str) -> tuple[str, Value]:
+def _lambda(e: Expressions, node: exp.Expr, types: list[Type], name: str) -> tuple[str, Value]:
     """(DuckDB's parameter list, compiled body)."""
     if not isinstance(node, exp.Lambda) or len(node.expressions) != len(types):
         raise Refused(f"{name} takes a lambda of {len(types)} parameters; its form is {LAMBDAS[name][0]}")
@@ -26,7 +23,7 @@ def _lambda(e: "Expressions", node: exp.Expr, types: list[Type], name: str) -> t
     return ", ".join(quoted("v_" + p) for p in params), body
 
 
-def _array(e: "Expressions", nodes: list[exp.Expr], name: str, count: int) -> Value:
+def _array(e: Expressions, nodes: list[exp.Expr], name: str, count: int) -> Value:
     if len(nodes) != count:
         raise Refused(f"{name} takes {count} arguments; its form is {LAMBDAS[name][0]}")
     value = e.value(nodes[0])
@@ -35,13 +32,13 @@ def _array(e: "Expressions", nodes: list[exp.Expr], name: str, count: int) -> Va
     return value
 
 
-def _transform(e: "Expressions", nodes: list[exp.Expr]) -> Value:
+def _transform(e: Expressions, nodes: list[exp.Expr]) -> Value:
     of = _array(e, nodes, "transform", 2)
     params, body = _lambda(e, nodes[1], [of.type.of[0]], "transform")
     return Value(f"list_transform({of.sql}, lambda {params}: {body.sql})", array(body.type))
 
 
-def _condition(e: "Expressions", nodes: list[exp.Expr], name: str) -> tuple[Value, str, str]:
+def _condition(e: Expressions, nodes: list[exp.Expr], name: str) -> tuple[Value, str, str]:
     of = _array(e, nodes, name, 2)
     params, body = _lambda(e, nodes[1], [of.type.of[0]], name)
     if body.type != BOOLEAN:
@@ -49,13 +46,13 @@ def _condition(e: "Expressions", nodes: list[exp.Expr], name: str) -> tuple[Valu
     return of, params, body.sql
 
 
-def _filter(e: "Expressions", nodes: list[exp.Expr]) -> Value:
+def _filter(e: Expressions, nodes: list[exp.Expr]) -> Value:
     of, params, body = _condition(e, nodes, "filter")
     return Value(f"list_filter({of.sql}, lambda {params}: {body})", of.type)
 
 
 def _match(name: str) -> Handler:
-    def handler(e: "Expressions", nodes: list[exp.Expr]) -> Value:
+    def handler(e: Expressions, nodes: list[exp.Expr]) -> Value:
         of, params, body = _condition(e, nodes, name)
         found = f"list_transform({of.sql}, lambda {params}: {body})"
         hit, miss = ("FALSE", "TRUE") if name == "all_match" else ("TRUE", "FALSE")
@@ -70,7 +67,7 @@ def _match(name: str) -> Handler:
     return handler
 
 
-def _reduce(e: "Expressions", nodes: list[exp.Expr]) -> Value:
+def _reduce(e: Expressions, nodes: list[exp.Expr]) -> Value:
     of = _array(e, nodes, "reduce", 4)
     start = e.value(nodes[1])
     both = common(start.type, of.type.of[0])
@@ -87,7 +84,7 @@ def _reduce(e: "Expressions", nodes: list[exp.Expr]) -> Value:
     )
 
 
-def _map_filter(e: "Expressions", nodes: list[exp.Expr]) -> Value:
+def _map_filter(e: Expressions, nodes: list[exp.Expr]) -> Value:
     if len(nodes) != 2 or (of := e.value(nodes[0])).type.name != "map":
         raise Refused("map_filter takes a map and a lambda of its key and value")
     params, body = _lambda(e, nodes[1], list(of.type.of), "map_filter")

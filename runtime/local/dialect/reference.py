@@ -6,13 +6,11 @@
 import sys
 
 from runtime.athena import view
-from runtime.local.dialect import expressions, lambdas
 from runtime.local.dialect.functions import AGGREGATE, ALIASES, SCALAR, WINDOW
+from runtime.local.dialect.lambdas import LAMBDAS
 from runtime.local.dialect.refusals import CURES
 from runtime.local.dialect.special import SPECIAL
 from runtime.local.dialect.types import type_names
-
-assert expressions  # its import registers every function
 
 _INTRODUCTION = f"""# Athena's SQL on one machine
 
@@ -74,7 +72,7 @@ def functions() -> dict[str, list[str]]:
     """Each function that is answered with its forms, by name."""
     found = {name: [form for form, _ in rows] for table in (SCALAR, AGGREGATE, WINDOW) for name, rows in table.items()}
     found |= {name: [form] for name, (form, _) in SPECIAL.items()}
-    found |= {name: [form.removeprefix(name)] for name, (form, _) in lambdas.LAMBDAS.items()}
+    found |= {name: [form.removeprefix(name)] for name, (form, _) in LAMBDAS.items()}
     found |= {
         "approx_distinct": ["T [, error] -> bigint, of up to 200 values"],
         "approx_percentile": ["bigint or double, fraction, of up to 50 values"],

@@ -7,7 +7,7 @@ from sqlglot import exp
 from runtime.local.dialect.aggregates import order_by
 from runtime.local.dialect.expressions import Expressions
 from runtime.local.dialect.functions import Value, coerced
-from runtime.local.dialect.names import Relation, Scope
+from runtime.local.dialect.names import Relation, Scope, resolve
 from runtime.local.dialect.refusals import allowed, construct
 from runtime.local.dialect.sources import Columns, Sources, renamed
 from runtime.local.dialect.types import BOOLEAN, UNKNOWN, Refused, Type, common, quoted
@@ -140,7 +140,12 @@ class Statements:
                 if names.count(name) > 1:
                     raise Refused(f"{relation.alias} has two columns {name}, which * does not tell apart; rename one")
         return [
-            (name, e.name([name] if any(name in r.hidden for r in e.scope.relations) else [relation.alias, name]))
+            (
+                name,
+                resolve(
+                    e.scope, [name] if any(name in r.hidden for r in e.scope.relations) else [relation.alias, name]
+                ),
+            )
             for relation in found
             for name, _ in relation.columns
             if name not in relation.hidden

@@ -11,7 +11,6 @@ from runtime.local.dialect.special import literal, special, want
 from runtime.local.dialect.types import (
     BIGINT,
     DATE,
-    INTEGER,
     TIMESTAMP,
     VARCHAR,
     Refused,
@@ -276,14 +275,3 @@ def _to_iso(args: list[Value]) -> Value:
         return Value(f"strftime({clock}, '%Y-%m-%d')", VARCHAR)
     said = as_text(Value(clock, Type("timestamp", p=t.p)))
     return Value(f"(replace({said}, ' ', 'T') || '{'Z' if t.name == 'timestamptz' else ''}')", VARCHAR)
-
-
-@special("date", "varchar, date or timestamp")
-def _date(args: list[Value]) -> Value:
-    from runtime.local.dialect.casts import cast
-
-    want(args, "date", None)
-    return cast(args[0], DATE)
-
-
-__all__ = ["INTEGER", "as_text", "at_zone", "literal_timestamp", "part", "wall", "zone"]

@@ -18,8 +18,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from runtime.events.ledger import LEDGER
 from runtime.local.inputs import InputError
-from runtime.local.lake import LEDGER
 from runtime.local.page import charts, statement
 from runtime.local.page.cubes import Coarseness, Cube, Cubes, axes_of, encoded, packed
 from runtime.local.query import open_lake
