@@ -49,6 +49,7 @@ TAGGED = {
     _LOG_GROUP,
     _ROLE,
     "aws:budgets/budget:Budget",
+    "aws:cloudformation/stack:Stack",
     "aws:cloudtrail/trail:Trail",
     "aws:cloudwatch/eventRule:EventRule",
     "aws:cloudwatch/metricAlarm:MetricAlarm",
@@ -58,6 +59,9 @@ TAGGED = {
     "aws:glue/trigger:Trigger",
     "aws:glue/workflow:Workflow",
     "aws:lambda/eventSourceMapping:EventSourceMapping",
+    "aws:quicksight/dataSet:DataSet",
+    "aws:quicksight/dataSource:DataSource",
+    "aws:quicksight/folder:Folder",
     "aws:sns/topic:Topic",
 }
 # EventBridge does not say for whom it publishes to a topic; a condition would drop every message in silence:
