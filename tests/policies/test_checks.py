@@ -291,6 +291,17 @@ def test_a_bucket_without_a_guard(kind: str, stacks: dict[str, Stack], monkeypat
     assert check_stack(less) == [f"minimal-lake: {GUARDS[kind]}"]
 
 
+def test_objects_of_other_owners(stacks: dict[str, Stack], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bucket in which an object's writer owns it is refused."""
+    ownership = "aws:s3/bucketOwnershipControls:BucketOwnershipControls"
+    writers = {"rule": {"objectOwnership": "ObjectWriter"}}
+    changed = [
+        (one.type, one.name, {**one.inputs, **writers} if one.name == "minimal-logs-ownership" else one.inputs)
+        for one in deployed("minimal", stacks, monkeypatch)
+    ]
+    assert check_stack(changed) == [f"minimal-logs: {GUARDS[ownership]}"]
+
+
 @pytest.mark.parametrize(
     "changed",
     [
