@@ -40,7 +40,7 @@ _DOCUMENTS = {
 _KEY_POLICIES = (_KEY, "aws:kms/keyPolicy:KeyPolicy")
 _BLOCKED = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
 _PRIVATE_ACLS = (None, "private", "log-delivery-write", "bucket-owner-full-control")
-_TAGGED = {
+TAGGED = {
     _BUCKET,
     _KEY,
     _QUEUE,
@@ -48,13 +48,25 @@ _TAGGED = {
     _FUNCTION,
     _LOG_GROUP,
     _ROLE,
+    "aws:budgets/budget:Budget",
+    "aws:cloudformation/stack:Stack",
     "aws:cloudtrail/trail:Trail",
+    "aws:cloudwatch/eventRule:EventRule",
     "aws:cloudwatch/metricAlarm:MetricAlarm",
+    "aws:glue/catalogDatabase:CatalogDatabase",
     "aws:glue/crawler:Crawler",
     "aws:glue/job:Job",
+    "aws:glue/trigger:Trigger",
     "aws:glue/workflow:Workflow",
+    "aws:lambda/eventSourceMapping:EventSourceMapping",
+    "aws:quicksight/dataSet:DataSet",
+    "aws:quicksight/dataSource:DataSource",
+    "aws:quicksight/folder:Folder",
     "aws:sns/topic:Topic",
 }
+# EventBridge does not say for whom it publishes to a topic; a condition would drop every message in silence:
+# https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html
+_SILENT = ["events.amazonaws.com"]
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html: those with more than a year to go
 _RUNTIMES = ("python3.12", "python3.13", "python3.14")
 
@@ -94,7 +106,7 @@ def public_access(kind: str, name: str, inputs: Inputs) -> list[str]:
         if "NotPrincipal" in statement:
             wrong.append(f"{name}: {said} lets all in but a few; name the principal")
         services = _list(principal["Service"]) if isinstance(principal, Mapping) and "Service" in principal else []
-        if services and kind != _ROLE and not _has_source(statement):
+        if services and kind != _ROLE and services != _SILENT and not _has_source(statement):
             wrong.append(f"{name}: {said} lets {', '.join(services)} in for any customer of AWS; add aws:SourceArn")
     if kind == "aws:lambda/functionUrl:FunctionUrl" and inputs.get("authorizationType") != "AWS_IAM":
         wrong.append(f"{name}: the function's URL must ask for AWS_IAM")
@@ -191,7 +203,7 @@ def log_retention(kind: str, name: str, inputs: Inputs) -> list[str]:
 def tags(kind: str, name: str, inputs: Inputs) -> list[str]:
     """What can carry tags carries `trailsight`, by which costs are counted."""
     carried = {**(inputs.get("tags") or {}), **(inputs.get("tagsAll") or {})}
-    return [f"{name}: the tag {TAG} is missing"] if kind in _TAGGED and not carried.get(TAG) else []
+    return [f"{name}: the tag {TAG} is missing"] if kind in TAGGED and not carried.get(TAG) else []
 
 
 def lambda_runtime(kind: str, name: str, inputs: Inputs) -> list[str]:

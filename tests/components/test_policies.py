@@ -45,7 +45,8 @@ ROOT = f"arn:aws:iam::{HERE}:root"
 CLOUDTRAIL, S3, SNS, EVENTS, GLUE, LAMBDA, QUICKSIGHT, OTHER_SERVICE = (
     f"{name}.amazonaws.com" for name in ("cloudtrail", "s3", "sns", "events", "glue", "lambda", "quicksight", "config")
 )
-PUBLISHERS = {"cloudwatch": "Cloudwatch", "events": "Events", "budgets": "Budgets"}
+# With what each says; EventBridge says nothing, so that it may publish for any account.
+PUBLISHERS = {"cloudwatch": {"aws:SourceAccount": HERE}, "events": {}, "budgets": {"aws:SourceAccount": HERE}}
 SOURCE, ACCOUNT, ACL = "aws:SourceArn", "aws:SourceAccount", "s3:x-amz-acl"
 ENCRYPTED_FOR = "kms:EncryptionContext:aws:cloudtrail:arn"
 FULL = "bucket-owner-full-control"
@@ -276,8 +277,8 @@ MAY = [
     Ask(QP, "their topic sends", SNS, "sqs:SendMessage", (QUEUE,), {SOURCE: arn("sns", "theirs", OTHER)}, "topic"),
     Ask(TP, "the trail publishes", CLOUDTRAIL, "sns:Publish", (TOPIC,), BY_TRAIL),
     *(
-        Ask(policy, f"{name} publishes", f"{name}.amazonaws.com", actions, (held,), {ACCOUNT: HERE})
-        for name in PUBLISHERS
+        Ask(policy, f"{name} publishes", f"{name}.amazonaws.com", actions, (held,), context)
+        for name, context in PUBLISHERS.items()
         for policy, actions, held in ((DK, "kms:Decrypt kms:GenerateDataKey", LAKE_KEY), (AP, "sns:Publish", ALARMS))
     ),
 ]
@@ -438,7 +439,7 @@ MAY_NOT = [
     Ask(DK, "no role without a policy", NOBODY, "kms:Decrypt kms:ScheduleKeyDeletion", (LAKE_KEY,)),
     *(
         Ask(policy, f"{name}: {said}", who, actions, (held,), context)
-        for name in PUBLISHERS
+        for name, source in PUBLISHERS.items()
         for policy, uses, more, held in (
             (DK, "kms:Decrypt kms:GenerateDataKey", "kms:CreateGrant", LAKE_KEY),
             (AP, "sns:Publish", "sns:Subscribe sns:DeleteTopic", ALARMS),
@@ -449,6 +450,7 @@ MAY_NOT = [
             ("nothing else", f"{name}.amazonaws.com", more, {ACCOUNT: HERE}),
             ("no other service", OTHER_SERVICE, uses, {ACCOUNT: HERE}),
         )
+        if source or not said.startswith("not for")
     ),
     Ask(QP, "no other bucket sends", S3, "sqs:SendMessage", (QUEUE,), {SOURCE: SOMEBODYS, ACCOUNT: HERE}),
     Ask(
@@ -478,7 +480,7 @@ HARMLESS = {
     (BUCKET, f"TrailAcl: * for {LOGS}"): OWN_ONLY,
     (QP, f"BucketSends: * for {QUEUE}"): OWN_ONLY,
     (TP, f"TrailPublishes: * for {TOPIC}"): OWN_ONLY,
-    **{(AP, f"{name}Publishes: * for {ALARMS}"): OWN_ONLY for name in PUBLISHERS.values()},
+    **{(AP, f"{name}Publishes: * for {ALARMS}"): OWN_ONLY for name in map(str.title, PUBLISHERS)},
 }
 
 Given = Callable[[str], Policies]
