@@ -303,9 +303,8 @@ class CloudTrailPipeline(pulumi.ComponentResource):
             self._here,
         )
         if "quicksight" in settings:
-            from components.quicksight import (
-                QuickSight,
-            )  # its compiler is read only where there is something to compile
+            # Its compiler is read only where there is something to compile.
+            from components.quicksight import QuickSight
 
             quicksight = QuickSight(
                 f"{name}-quicksight",
