@@ -85,7 +85,7 @@ class Catalog(pulumi.ComponentResource):
             f"{name}-crawler-role",
             args,
             "crawler",
-            policies.trust("glue", names.where, names.where.arn("glue", f"crawler/{names.pipeline}-*")),
+            policies.trust("glue"),
             lambda key: policies.crawler(
                 names,
                 lake=names.where.bucket(args["lake_bucket"]),

@@ -70,7 +70,7 @@ class Flattener(pulumi.ComponentResource):
             f"{name}-role",
             args,
             "flattener",
-            policies.lambda_trust(),
+            policies.trust("lambda"),
             lambda logs, log_key, lake_key: policies.flattener(
                 names,
                 logs=names.where.bucket(logs),

@@ -57,7 +57,7 @@ class ParquetJob(pulumi.ComponentResource):
             f"{name}-role",
             args,
             "parquet",
-            policies.trust("glue", names.where, names.where.arn("glue", f"job/{job_name}")),
+            policies.trust("glue"),
             lambda key: policies.job(
                 names,
                 lake=names.where.bucket(args["lake_bucket"]),

@@ -35,31 +35,14 @@ def allow(sid: str, actions: Sequence[str], resources: Sequence[str], **more: An
     return {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": list(resources), **more}
 
 
-def trust(service: str, where: Where, source: str | None = None) -> Document:
-    """Who may take a role: a service, on behalf of this account only and, if given, of the resource `source`.
+def trust(service: str) -> Document:
+    """Who may take a role: one service.
 
-    https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
+    That Lambda, Glue, QuickSight or CloudTrail name a source when they take a role is documented nowhere: a condition on
+    it could lock them out. A role is passed within its account only, by whoever has iam:PassRole for it:
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
     """
-    conditions: Document = {"StringEquals": {"aws:SourceAccount": where.account}}
-    if source:
-        conditions["ArnLike"] = {"aws:SourceArn": source}
     principal = {"Service": f"{service}.amazonaws.com"}
-    return document([{"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole", "Condition": conditions}])
-
-
-def lambda_trust() -> Document:
-    """Lambda takes its role without saying for whom: a condition on the source would lock it out."""
-    principal = {"Service": "lambda.amazonaws.com"}
-    return document([{"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}])
-
-
-def quicksight_trust() -> Document:
-    """QuickSight takes a data source's role; that it names the source is documented nowhere, so nothing asks for it.
-
-    Whoever hands the role to a data source needs iam:PassRole for it:
-    https://docs.aws.amazon.com/quicksight/latest/user/security-create-iam-role.html
-    """
-    principal = {"Service": "quicksight.amazonaws.com"}
     return document([{"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}])
 
 

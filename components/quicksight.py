@@ -91,7 +91,7 @@ class QuickSight(pulumi.ComponentResource):
         role = aws.iam.Role(
             f"{self._name}-role",
             name=names.role("quicksight"),
-            assume_role_policy=pulumi.Output.json_dumps(policies.quicksight_trust()),
+            assume_role_policy=pulumi.Output.json_dumps(policies.trust("quicksight")),
             tags=args["tags"],
             **args["role_options"],
             opts=self._here,

@@ -63,7 +63,7 @@ class Trail(pulumi.ComponentResource):
                 f"{name}-role",
                 args,
                 "trail",
-                policies.trust("cloudtrail", names.where, names.trail_arn(settings.get("name"))),
+                policies.trust("cloudtrail"),
                 lambda: policies.trail_logs(names, group_name),
             )
             after.append(rights)

@@ -191,8 +191,6 @@ QP, TP, AP = "acme-prod-queue-policy", "acme-prod-trail-topic-policy", "acme-pro
 ENCRYPTS = {**BY_TRAIL, ENCRYPTED_FOR: TRAIL}
 DELIVERS = {**BY_TRAIL, ACL: FULL}
 SENDS = {SOURCE: LOGS, ACCOUNT: HERE}
-JOB_SOURCE, CRAWL_SOURCE = {SOURCE: JOB, ACCOUNT: HERE}, {SOURCE: arn("glue", "crawler/acme-prod-x"), ACCOUNT: HERE}
-TRAIL_SOURCE = {**BY_TRAIL, ACCOUNT: HERE}
 MOVED = lake("flatfiles", "parquettrails", "quarantine", "metrics", "_job", "_state")
 TABLE = arn("glue", "table/acme_prod/parquettrails")
 WORKGROUP = arn("athena", "workgroup/acme-prod-athena")
@@ -254,9 +252,9 @@ MAY = [
     ),
     Ask(role("quicksight"), "QuickSight takes it", QUICKSIGHT, "sts:AssumeRole", (DASHBOARD,), form="dashboard"),
     Ask(role("flattener"), "Lambda takes it", LAMBDA, "sts:AssumeRole", (FLATTENER,)),
-    Ask(role("parquet"), "Glue takes it for the job", GLUE, "sts:AssumeRole", (PARQUET,), JOB_SOURCE),
-    Ask(role("catalog-crawler"), "Glue takes it for a crawler", GLUE, "sts:AssumeRole", (CRAWLER,), CRAWL_SOURCE),
-    Ask(role("trail"), "CloudTrail takes it for the trail", CLOUDTRAIL, "sts:AssumeRole", (TRAIL_ROLE,), TRAIL_SOURCE),
+    Ask(role("parquet"), "Glue takes it for the job", GLUE, "sts:AssumeRole", (PARQUET,), {}),
+    Ask(role("catalog-crawler"), "Glue takes it for a crawler", GLUE, "sts:AssumeRole", (CRAWLER,), {}),
+    Ask(role("trail"), "CloudTrail takes it for the trail", CLOUDTRAIL, "sts:AssumeRole", (TRAIL_ROLE,), {}),
     Ask(BUCKET, "the trail looks", CLOUDTRAIL, "s3:GetBucketAcl", (LOGS,), BY_TRAIL),
     Ask(BUCKET, "the trail delivers", CLOUDTRAIL, "s3:PutObject", (FILE,), DELIVERS),
     Ask(LAKE_BUCKET, "IAM decides who comes in", PARQUET, "s3:GetObject", lake("flatfiles")),
@@ -359,9 +357,9 @@ MAY_NOT = [
         Ask(role(part), f"{who} cannot take it", who, "sts:AssumeRole", (taken,), context)
         for part, taken, context in (
             ("flattener", FLATTENER, {}),
-            ("parquet", PARQUET, JOB_SOURCE),
-            ("catalog-crawler", CRAWLER, CRAWL_SOURCE),
-            ("trail", TRAIL_ROLE, TRAIL_SOURCE),
+            ("parquet", PARQUET, {}),
+            ("catalog-crawler", CRAWLER, {}),
+            ("trail", TRAIL_ROLE, {}),
         )
         for who in (OTHER_SERVICE, NOBODY, ANONYMOUS)
     ),
@@ -369,22 +367,9 @@ MAY_NOT = [
         Ask(role(part), "its service takes it as it is", service, "sts:TagSession", (taken,), context)
         for part, taken, service, context in (
             ("flattener", FLATTENER, LAMBDA, {}),
-            ("parquet", PARQUET, GLUE, JOB_SOURCE),
-            ("catalog-crawler", CRAWLER, GLUE, CRAWL_SOURCE),
-            ("trail", TRAIL_ROLE, CLOUDTRAIL, TRAIL_SOURCE),
-        )
-    ),
-    *(
-        Ask(role(part), f"{said} cannot take it", service, "sts:AssumeRole", (taken,), context)
-        for part, taken, service, source in (
-            ("parquet", PARQUET, GLUE, JOB),
-            ("catalog-crawler", CRAWLER, GLUE, CRAWL_SOURCE[SOURCE]),
-            ("trail", TRAIL_ROLE, CLOUDTRAIL, TRAIL),
-        )
-        for said, context in (
-            ("its service for another account", {SOURCE: source, ACCOUNT: OTHER}),
-            ("its service for another resource", {SOURCE: f"{source[:-4]}!", ACCOUNT: HERE}),
-            ("its service for nobody knows what", {ACCOUNT: HERE}),
+            ("parquet", PARQUET, GLUE, {}),
+            ("catalog-crawler", CRAWLER, GLUE, {}),
+            ("trail", TRAIL_ROLE, CLOUDTRAIL, {}),
         )
     ),
     Ask(BUCKET, "nobody reads in clear text", FLATTENER, "s3:GetObject", (FILE,), CLEAR),
