@@ -38,8 +38,8 @@ def allow(sid: str, actions: Sequence[str], resources: Sequence[str], **more: An
 def trust(service: str) -> Document:
     """Who may take a role: one service.
 
-    That Lambda, Glue, QuickSight or CloudTrail name a source when they take a role is documented nowhere, and a condition
-    on it could lock them out. A role is passed within its account only, by whoever has iam:PassRole for it:
+    That Lambda, Glue, QuickSight or CloudTrail name a source when they take a role is documented nowhere, and a
+    condition on it could lock them out. A role is passed within its account only, by whoever has iam:PassRole for it:
     https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
     """
     principal = {"Service": f"{service}.amazonaws.com"}
