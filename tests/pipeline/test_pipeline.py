@@ -105,8 +105,9 @@ class Pipeline:
         return folder / "flatfiles"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def pipeline(tmp_path_factory: pytest.TempPathFactory, zipped: Path) -> Iterator[Pipeline]:
+    """One of its own for each test, which ends with the bucket's notifications switched off."""
     emulator = Emulator(tmp_path_factory.mktemp("emulator") / "state")
     killed: list[int] = []
 
