@@ -9,7 +9,7 @@ from components import policies
 from components.athena import Athena
 from components.buckets import Bucket, expire, tidy
 from components.catalog import Catalog
-from components.checks import check
+from components.checks import check, hints
 from components.console import Console
 from components.defaults import complete
 from components.flattener import BATCHING_WINDOW, Flattener
@@ -68,6 +68,8 @@ class CloudTrailPipeline(pulumi.ComponentResource):
         settings = complete(args)
         names = Names(name, self._where(), settings["iam"]["name_prefix"], settings["iam"]["path"])
         check(settings, names)
+        for hint in hints(settings, names):
+            pulumi.log.warn(hint, self)
         settings["tags"] = {**settings["tags"], TAG: name}
         self._names, self._settings = names, settings
         self._here = pulumi.ResourceOptions(parent=self)

@@ -127,6 +127,17 @@ def test_every_input_may_be_unknown() -> None:
     assert run(program, preview=True)["aws:lambda/function:Function", "acme-prod-flattener"]
 
 
+def test_doubts_are_warned_of(deploy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What may go wrong in this Region is a warning, which stops nothing."""
+    warned: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", lambda message, *_: warned.append(message))
+    deploy(region="us-gov-west-1")
+    assert [text.split(":")[0] for text in warned] == ["lake.job.glueVersion"]
+    warned.clear()
+    deploy()
+    assert warned == []
+
+
 def test_mistakes_are_refused_before_anything_is_registered(deploy: Any) -> None:
     """A component used without YAML refuses what cannot work, all of it in one error."""
     with pytest.raises(SettingsError) as refused:
