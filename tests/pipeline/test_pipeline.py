@@ -7,14 +7,12 @@ Parquet job is the one that Glue runs, on plain pyspark over what the function w
 import gzip
 import json
 import random
-from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 
 from runtime.local.ingest import ingest
@@ -22,6 +20,7 @@ from runtime.local.lake import Lake
 from tests.conftest import VERSION
 from tests.local.logs import event, path_of, write
 from tests.pipeline.emulator import PYTHON, Emulator, Proxy, until
+from tests.pipeline.lake import rows
 
 pytest.importorskip("pyspark", reason="no pyspark here: pip install the lock requirements/spark.txt")
 pytestmark = [
@@ -162,15 +161,6 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory, zipped: Path) -> Iterator
 
 def arn(sqs: Any, url: str) -> str:
     return sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-
-
-def rows(lake: Path) -> Counter[tuple]:
-    """Every row of a lake, all columns, with the day of its folder."""
-    found: Counter[tuple] = Counter()
-    for path in lake.glob("parquettrails/eventdate=*/*.parquet"):
-        table = pq.read_table(path, partitioning=None)
-        found.update((path.parent.name, *row) for row in zip(*table.to_pydict().values(), strict=True))
-    return found
 
 
 def spark_lake(source: Path, lake: Path) -> None:
