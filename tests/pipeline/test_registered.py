@@ -266,7 +266,7 @@ def test_a_table_of_lines_is_what_the_lines_are(name: str, folder: str, done: Ru
 
 
 @pytest.mark.parametrize("name", ["flatfiles", "parquettrails", "ledger_lines", "metrics"])
-def test_projection_finds_exactly_the_folders_written(name: str, done: Run) -> None:
+def test_projection_reaches_every_folder_written(name: str, done: Run) -> None:
     """The template, filled with each projected day, gives the folders below the table's location."""
     inputs = done.table(name).inputs
     parameters, location = inputs["parameters"], inputs["storageDescriptor"]["location"]
