@@ -15,7 +15,7 @@ from pulumi import Output
 from components.defaults import DEFAULTS
 from components.fields import Field, Path, dotted, fields
 from components.names import Names
-from components.rules import PIPELINE, REGION, RULES, SECRET, TAG_KEY, Rule
+from components.rules import NO_DASHBOARDS, PIPELINE, REGION, RULES, SECRET, TAG_KEY, Rule
 from components.settings import (
     CatalogMode,
     CloudTrailPipelineArgs,
@@ -518,10 +518,10 @@ def _quicksight(settings: Any, names: Names) -> Rules:
 
 def _lacking(settings: Any, names: Names) -> Rules:
     region = names.where.region
-    if "quicksight" in settings and region == "cn-northwest-1":
+    if "quicksight" in settings and region in NO_DASHBOARDS:
         yield Mistake(
             ("quicksight",),
-            f"account.region: {region} has no QuickSight; take quicksight out",
+            f"account.region: {region} has no QuickSight dashboards in CloudFormation; take quicksight out",
             (("account", "region"),),
         )
     if "budget" in settings["alarms"] and _family(region) == "us-gov":

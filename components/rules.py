@@ -210,3 +210,22 @@ TAG_KEY = Text(
 )
 SECRET = frozenset({"alarms.webhooks[]", "deploy.externalId"})
 """Keys whose values no message repeats."""
+
+NO_DASHBOARDS = frozenset(
+    {
+        "ap-east-1",
+        "ap-east-2",
+        "ap-northeast-3",
+        "ap-south-2",
+        "ap-southeast-4",
+        "ap-southeast-6",
+        "ap-southeast-7",
+        "ca-west-1",
+        "cn-northwest-1",
+        "il-central-1",
+        "me-central-1",
+        "mx-central-1",
+        "us-west-1",
+    }
+)
+"""Regions where CloudFormation has no `AWS::QuickSight::Dashboard`, as cfn-lint's schemas know them."""

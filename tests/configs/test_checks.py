@@ -288,7 +288,9 @@ def test_a_combination(args, expected: list[str] | None) -> None:
         (
             "cn-northwest-1",
             {"quicksight": {"identity_region": "cn-north-1"}},
-            ["quicksight: account.region: cn-northwest-1 has no QuickSight; take quicksight out"],
+            [
+                "quicksight: account.region: cn-northwest-1 has no QuickSight dashboards in CloudFormation; take quicksight out"
+            ],
         ),
         ("cn-north-1", {"quicksight": {"identity_region": "cn-north-1"}, "alarms": {"budget": {"monthly_usd": 1}}}, []),
         (

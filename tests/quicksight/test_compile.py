@@ -195,3 +195,21 @@ def _properties(kind: Kind, owners: list[str], readers: list[str]) -> dict[str, 
     made = json.loads(template(kind, BOARD, owners=owners, readers=readers))
     found: dict[str, Any] = made["Resources"][kind.capitalize()]["Properties"]
     return found
+
+
+def test_regions_without_dashboards_are_those_that_cfn_lint_knows() -> None:
+    """A Region is refused exactly where CloudFormation has no dashboards."""
+    from cfnlint.helpers import REGIONS
+    from cfnlint.schema.exceptions import ResourceNotFoundError
+    from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
+
+    from components.rules import NO_DASHBOARDS
+
+    def lacks(region: str) -> bool:
+        try:
+            PROVIDER_SCHEMA_MANAGER.get_resource_schema(region, "AWS::QuickSight::Dashboard")
+        except ResourceNotFoundError:
+            return True
+        return False
+
+    assert {region for region in REGIONS if lacks(region)} == NO_DASHBOARDS
