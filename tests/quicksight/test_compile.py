@@ -200,7 +200,7 @@ def _properties(kind: Kind, owners: list[str], readers: list[str]) -> dict[str, 
 def test_regions_without_dashboards_are_those_that_cfn_lint_knows() -> None:
     """A Region is refused exactly where CloudFormation has no dashboards."""
     from cfnlint.helpers import REGIONS
-    from cfnlint.schema.exceptions import ResourceNotFoundError
+    from cfnlint.schema._exceptions import ResourceNotFoundError
     from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
     from components.rules import NO_DASHBOARDS
