@@ -46,7 +46,7 @@ class FlattenerArgs(PartArgs):
 
 
 class Flattener(pulumi.ComponentResource):
-    """The function that turns each log file into a flat file. Raises BundleError before anything is registered."""
+    """The function that turns each log file into a flat file."""
 
     function_name: pulumi.Output[str]
     function_arn: pulumi.Output[str]
@@ -54,7 +54,6 @@ class Flattener(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: FlattenerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         settings, names, tags = args["settings"], args["names"], args["tags"]
-        _checked(BUNDLE, settings["architecture"])
         super().__init__("trailsight:index:Flattener", name, {}, opts)
         here = pulumi.ResourceOptions(parent=self)
         function_name = names.part("flattener")
@@ -128,8 +127,9 @@ class Flattener(pulumi.ComponentResource):
         self.register_outputs({"function_name": self.function_name, "function_arn": self.function_arn})
 
 
-def _checked(bundle: Path, architecture: Architecture) -> None:
+def check_bundle(architecture: Architecture) -> None:
     """Raise BundleError unless there is a bundle for this processor: Lambda would say so only at the first log file."""
+    bundle = BUNDLE
     command = f"make bundle ARCH={architecture.value}"
     if not bundle.is_file():
         raise BundleError(f"build/{bundle.name} is missing; make it with `{command}`")

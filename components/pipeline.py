@@ -12,7 +12,7 @@ from components.catalog import Catalog
 from components.checks import check, hints
 from components.console import Console
 from components.defaults import complete
-from components.flattener import BATCHING_WINDOW, Flattener
+from components.flattener import BATCHING_WINDOW, Flattener, check_bundle
 from components.intake import Intake
 from components.keys import Key
 from components.monitoring import Monitoring
@@ -35,7 +35,7 @@ from runtime.events.columns import PROMOTE
 class CloudTrailPipeline(pulumi.ComponentResource):
     """A CloudTrail lake in one account and Region, from the trail to the dashboard.
 
-    Raises SettingsError, before anything is registered, with every mistake in `args`.
+    Raises SettingsError with every mistake in `args`, or BundleError, before anything in it is registered.
     """
 
     log_bucket: pulumi.Output[str]
@@ -68,6 +68,8 @@ class CloudTrailPipeline(pulumi.ComponentResource):
         settings = complete(args)
         names = Names(name, self._where(), settings["iam"]["name_prefix"], settings["iam"]["path"])
         check(settings, names)
+        if settings["lake"]["enabled"]:
+            check_bundle(settings["lake"]["flattener"]["architecture"])
         for hint in hints(settings, names):
             pulumi.log.warn(hint, self)
         settings["tags"] = {**settings["tags"], TAG: name}

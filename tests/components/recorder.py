@@ -131,9 +131,10 @@ def run(
     account: str = "111122223333",
     region: str = "eu-central-1",
     preview: bool = False,
+    into: Stack | None = None,
 ) -> Stack:
     """Run `program` to its end, all outputs settled, and give what it registered. Raises what the program raises."""
-    stack = Stack()
+    stack = Stack() if into is None else into
     settings.reset_options(project="trailsight", stack=stack_name, organization="acme")
     monitor = _Monitor(_Cloud(account, region), stack)
     mocks.set_mocks(_Cloud(account, region), project="trailsight", stack=stack_name, preview=preview, monitor=monitor)

@@ -11,6 +11,7 @@ from components import flattener
 from components.flattener import BundleError
 from components.settings import Architecture, KmsMode
 from runtime.events.columns import PROMOTE
+from tests.components.recorder import Stack
 
 FUNCTION = ("aws:lambda/function:Function", "acme-prod-flattener")
 settings = importlib.import_module("runtime.lambda.settings")
@@ -74,10 +75,12 @@ def test_own_log_with_an_end(deploy: Any) -> None:
 
 
 def test_missing_bundle(deploy: Any, bundle: Path) -> None:
-    """Without a bundle one sentence says what to run."""
+    """Without a bundle one sentence says what to run, and no bucket or trail is made first."""
     bundle.unlink()
+    stack = Stack()
     with pytest.raises(BundleError, match=r"^build/flattener.zip is missing; make it with `make bundle ARCH=arm64`$"):
-        deploy()
+        deploy(into=stack)
+    assert [r.type for r in stack if r.type.startswith("aws:")] == []
 
 
 def test_bundle_for_another_processor(deploy: Any, bundle: Path) -> None:
