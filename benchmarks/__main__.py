@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import flatten, ingest, program, query, spark
+from benchmarks import flatten, ingest, page, program, query, spark
 from runtime.operations import cost
 
 
@@ -18,7 +18,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("tables", nargs="*", metavar="TABLE", help="which to run, of those printed (default: all)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--events", type=int, default=200_000, help="events of the CPU table (200000)")
+    parser.add_argument("--events", type=int, default=200_000, help="of the tables cpu, workers and page (200000)")
     parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds, whose median counts (3)")
     options = parser.parse_args()
     tables: dict[str, tuple[str, Callable[[], list[dict[str, Any]]]]] = {
@@ -40,6 +40,7 @@ def main() -> None:
         "cost": (cost.title(), cost.table),
         "program": ("start of the Pulumi program", lambda: program.start(options.rounds)),
         "hour": ("one hour of one of 90 days, 20,000 events each", lambda: query.hour_query(20_000)),
+        "page": ("the dashboard's page of the sample's lake", lambda: page.page(options.events)),
     }
     chosen = options.tables or list(tables)
     for name in chosen:
@@ -59,7 +60,7 @@ def _show(title: str, rows: list[dict[str, Any]]) -> None:
     names = list(dict.fromkeys(name for row in rows for name in row))
     shown = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for name in names:
-        shown.add_column(name, justify="left" if name in ("input", "way", "largest columns") else "right")
+        shown.add_column(name, justify="left" if name in ("input", "way", "largest columns", "fails") else "right")
     for row in rows:
         shown.add_row(*(str(row.get(name, "")) for name in names))
     console = Console()

@@ -1,4 +1,4 @@
-"""Input for the benchmarks: real events replicated with fresh ids, in CloudTrail's own layout, made once per run."""
+"""Input for the benchmarks, in CloudTrail's own layout: real events with fresh ids, or a folder in few files."""
 
 import gzip
 import os
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from benchmarks.rivals import LOGS
 from runtime.events.formats import records
 
 REPO = Path(__file__).parents[1]
@@ -40,12 +41,30 @@ def replicate(folder: Path, events: int, files: int, days: int = 1) -> None:
             )
             record["eventID"] = msgspec.Raw(b'"%032x"' % dice.getrandbits(128))
             lines.append(msgspec.json.encode(record))
-        path = folder / f"AWSLogs/111122223333/CloudTrail/us-east-1/2024/05/{day:02d}"
-        path.mkdir(parents=True, exist_ok=True)
-        name = f"111122223333_CloudTrail_us-east-1_202405{day:02d}T{number % 24:02d}00Z_{number:016d}.json.gz"
-        (path / name).write_bytes(gzip.compress(b'{"Records":[' + b",".join(lines) + b"]}", 6, mtime=0))
+        _write(folder, day, number, lines)
+
+
+def join(source: Path, folder: Path, files: int) -> None:
+    """Write the records of all log files of `source` into `files` files, as they are."""
+    paths = sorted(source.glob(LOGS))
+    for number in range(files):
+        lines: list[bytes] = []
+        for path in paths[number * len(paths) // files : (number + 1) * len(paths) // files]:
+            with path.open("rb") as stream:
+                lines += [record for record in records(stream) if isinstance(record, bytes)]
+        _write(folder, 1, number, lines)
+
+
+def _write(folder: Path, day: int, number: int, lines: list[bytes]) -> None:
+    path = folder / f"AWSLogs/111122223333/CloudTrail/us-east-1/2024/05/{day:02d}"
+    path.mkdir(parents=True, exist_ok=True)
+    name = f"111122223333_CloudTrail_us-east-1_202405{day:02d}T{number % 24:02d}00Z_{number:016d}.json.gz"
+    (path / name).write_bytes(gzip.compress(b'{"Records":[' + b",".join(lines) + b"]}", 6, mtime=0))
 
 
 if __name__ == "__main__":
     # In a process of its own: a child's peak memory is never less than that of the process it was forked from.
-    replicate(Path(sys.argv[1]), *map(int, sys.argv[2:]))
+    if sys.argv[1] == "join":
+        join(Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))
+    else:
+        replicate(Path(sys.argv[1]), *map(int, sys.argv[2:]))

@@ -1,6 +1,7 @@
 """Runs a command and says what it cost, from the operating system's own accounting of the finished process."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,7 @@ class Cost:
 
 
 class Failed(RuntimeError):
-    """The command did not end well; the text is the end of what it said."""
+    """The command did not end well; the text is what it said, without a traceback's frames."""
 
 
 def run(*arguments: str) -> Cost:
@@ -33,8 +34,14 @@ def run(*arguments: str) -> Cost:
         out.seek(0)
         errors.seek(0)
         if child.returncode:
-            raise Failed(errors.read().decode(errors="replace").strip()[-300:] or f"exit {child.returncode}")
+            raise Failed(_reason(errors.read().decode(errors="replace")) or f"exit {child.returncode}")
         return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, out.read().decode())
+
+
+def _reason(said: str) -> str:
+    """What follows the frames of the last traceback, in one line; all of it if there is none."""
+    frames = list(re.finditer(r'^  File ".*\n(?:    .*\n)*', said, re.MULTILINE))
+    return " ".join(said[frames[-1].end() if frames else 0 :].split())
 
 
 def make(folder: Path, events: int, files: int, days: int = 1) -> None:

@@ -6,13 +6,13 @@ stand inside the commands: `trailsight --help` needs none of it.
 
 import os
 import sys
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
 from cli import operate, query, sample, verify
+from cli.options import AccountOption, FromOption, RegionOption, ToOption
 
 QUARANTINED = 3
 WRONG_USE = 2
@@ -24,8 +24,6 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="Your own CloudTrail lake: log files in; Parquet, SQL and a dashboard out.",
 )
-
-LakeOption = Annotated[Path, typer.Option("--lake", help="Folder of the lake.", envvar="TRAILSIGHT_LAKE")]
 
 
 def main() -> NoReturn:
@@ -84,15 +82,6 @@ def _somebody_looks() -> bool:
     return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def _day(text: str | None) -> date | None:
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no day; write it as 2026-01-31") from None
-
-
 def _promoted(paths: tuple[str, ...]) -> tuple[str, ...]:
     """The paths, each of which can be promoted beside the others."""
     from runtime.events.row import RowMaker
@@ -119,10 +108,10 @@ def local(
         typer.Option(help="Folder of the lake; only --dry-run does without.", envvar="TRAILSIGHT_LAKE"),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
-    start: Annotated[str | None, typer.Option("--from", metavar="DAY", help="First delivery day to read.")] = None,
-    end: Annotated[str | None, typer.Option("--to", metavar="DAY", help="Last delivery day to read.")] = None,
-    account: Annotated[list[str] | None, typer.Option(help="Only this account; may be given again.")] = None,
-    region: Annotated[list[str] | None, typer.Option(help="Only this Region; may be given again.")] = None,
+    start: FromOption = None,
+    end: ToOption = None,
+    account: AccountOption = None,
+    region: RegionOption = None,
     page: Annotated[Path | None, typer.Option(help="File of the dashboard; LAKE/dashboard.html by default.")] = None,
     show: Annotated[
         bool | None, typer.Option("--open/--no-open", help="Open the dashboard; by default if a person is there.")
@@ -152,8 +141,8 @@ def local(
     from runtime.local.lake import Lake
 
     selection = Selection(
-        _day(start),
-        _day(end),
+        start,
+        end,
         frozenset(account) if account else None,
         frozenset(region) if region else None,
     )

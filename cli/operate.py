@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.options import AccountOption, FromOption, RegionOption, ToOption, day
+
 if TYPE_CHECKING:
     from runtime.local.inputs import Listing, S3Options
     from runtime.operations.queue import Queue
@@ -35,10 +37,10 @@ def backfill(
     queue: QueueOption,
     lake: LakeOption,
     inventory: Annotated[bool, typer.Option("--inventory", help="SOURCE is a manifest of S3 Inventory.")] = False,
-    start: Annotated[str | None, typer.Option("--from", metavar="DAY", help="First delivery day.")] = None,
-    end: Annotated[str | None, typer.Option("--to", metavar="DAY", help="Last delivery day.")] = None,
-    account: Annotated[list[str] | None, typer.Option(help="Only this account; may be given again.")] = None,
-    region: Annotated[list[str] | None, typer.Option(help="Only this Region; may be given again.")] = None,
+    start: FromOption = None,
+    end: ToOption = None,
+    account: AccountOption = None,
+    region: RegionOption = None,
     rate: RateOption = 50,
     state: Annotated[
         Path | None, typer.Option(help="File that remembers how far this is, to go on after a stop.")
@@ -56,7 +58,7 @@ def backfill(
     from runtime.operations.backfill import backfill as send
 
     s3 = _s3(profile, role_arn)
-    found = _listing(source, s3, (_day(start), _day(end)), account, region, inventory=inventory)
+    found = _listing(source, s3, (start, end), account, region, inventory=inventory)
     progress = State(state, f"{source} {start} {end} {account} {region}")
     files = left(found.files, progress)
     if dry_run:
@@ -234,22 +236,11 @@ def _state(text: str) -> None:
         print(f"\rjob: {text}    ", end="", file=sys.stderr, flush=True)
 
 
-def _day(text: str | None) -> date | None:
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no day; write it as 2026-01-31") from None
-
-
 def _days(text: str) -> tuple[date, date]:
     parts = re.fullmatch(r"(\d{4}-\d\d-\d\d)\.\.(\d{4}-\d\d-\d\d)", text)
     if parts is None:
         raise typer.BadParameter(f"{text!r} are no days; write FROM..TO, as in 2026-01-01..2026-01-31")
-    first, last = _day(parts[1]), _day(parts[2])
-    assert first is not None
-    assert last is not None
+    first, last = day(parts[1]), day(parts[2])
     if first > last:
         raise typer.BadParameter(f"{text!r} ends before it begins; write the earlier day first")
     return first, last

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.options import FolderOption
+
 if TYPE_CHECKING:
     from runtime.local.output import Format
-
-LakeOption = Annotated[Path, typer.Option("--lake", help="Folder of the lake.", envvar="TRAILSIGHT_LAKE")]
 
 
 def register(app: typer.Typer) -> None:
@@ -26,7 +26,7 @@ def query(
         str,
         typer.Argument(metavar="NAME|SQL", help="A named query, or SQL in Athena's dialect; - reads it from stdin."),
     ],
-    lake: LakeOption,
+    lake: FolderOption,
     param: Annotated[
         list[str] | None,
         typer.Option("--param", metavar="NAME=VALUE", help="Value of a parameter; may be given again."),

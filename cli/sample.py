@@ -3,11 +3,12 @@
 import csv
 import json
 from dataclasses import asdict
-from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from cli.options import day
 
 
 def register(app: typer.Typer) -> None:
@@ -31,11 +32,7 @@ def sample(
     """
     from runtime.local.sample import write_sample
 
-    try:
-        until = date.fromisoformat(end)
-    except ValueError:
-        raise typer.BadParameter(f"--end {end!r} is no day; write it as 2026-01-31") from None
-    made = write_sample(folder, events=events, seed=seed, accounts=accounts, days=days, end=until, hostile=hostile)
+    made = write_sample(folder, events=events, seed=seed, accounts=accounts, days=days, end=day(end), hostile=hostile)
     with (folder / "accounts.csv").open("w", newline="", encoding="utf-8") as out:
         table = csv.writer(out)
         table.writerow(["id", "name", "OU"])

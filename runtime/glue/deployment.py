@@ -3,7 +3,13 @@
 GLUE_VERSION = "5.1"
 SCRIPT = "runtime/glue/job.py"
 # The job needs nothing but Spark, boto3 and the standard library, all of which Glue has: no wheel goes with it.
-MODULES = ("runtime/__init__.py", "runtime/events/__init__.py", "runtime/events/columns.py", "runtime/glue/*.py")
+MODULES = (
+    "runtime/__init__.py",
+    "runtime/events/__init__.py",
+    "runtime/events/columns.py",
+    "runtime/glue/*.py",
+    "runtime/lock.py",
+)
 MAX_CONCURRENT_RUNS = 1  # the job relies on it: it holds no lock on S3
 
 

@@ -15,7 +15,7 @@ from runtime.glue.arguments import ArgumentError, Options, parse
 from runtime.glue.commit import Run, recover
 from runtime.glue.compact import compact
 from runtime.glue.dedupe import lake_rows
-from runtime.glue.load import EVENTS, load
+from runtime.glue.load import EVENTS, Load
 from runtime.glue.metrics import Metrics, send
 from runtime.glue.parse import DATE
 from runtime.glue.session import plain
@@ -64,7 +64,8 @@ def _load(spark: SparkSession, lake: Storage, options: Options, glue: "aws.Glue 
     aside = verify.set_aside(spark, flat, lake, [file.path for file in suspicious])
     left = [file for file in files if file.path not in set(aside)]
     metrics.flatfiles, metrics.flatfiles_set_aside = len(left), len(aside)
-    load(spark, lake, run, _lines(spark, flat, left, glue), columns(options.promote), metrics, options.rebuild)
+    lines = _lines(spark, flat, left, glue)
+    Load(spark, lake, run, lines, columns(options.promote), metrics, options.rebuild).go()
     if glue is not None:
         glue.commit()
         aws.verified(lake, files)

@@ -7,6 +7,7 @@ of now; a row that none of them has any more is carried over from the old partit
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from pyspark import StorageLevel
 from pyspark.sql import Column as Expression
@@ -27,52 +28,38 @@ EVENTS = "parquettrails"
 _IN = "_in"
 
 
-def load(
-    spark: SparkSession,
-    lake: Storage,
-    run: Run,
-    lines: DataFrame,
-    columns: Sequence[Column],
-    metrics: Metrics,
-    rebuild: Days | None = None,
-) -> None:
-    """Stage and commit the lines' new rows; with `rebuild`, all rows of these days in place of what the lake has.
+@dataclass(slots=True)
+class Load:
+    """Stages and commits the lines' new rows; with `rebuild`, all rows of these days in place of what the lake has."""
 
-    `metrics` says what was done. Raises Unbalanced, and commits nothing, if a row is unaccounted for.
-    """
-    began = time.monotonic()
-    _Load(spark, lake, run, lines, columns, metrics, rebuild).go(began)
+    spark: SparkSession
+    lake: Storage
+    run: Run
+    lines: DataFrame
+    columns: Sequence[Column]
+    metrics: Metrics
+    rebuild: Days | None = None
+    _names: list[str] = field(init=False)
+    _cached: list[DataFrame] = field(init=False, default_factory=list)
 
+    def __post_init__(self) -> None:
+        self._names = [column.name for column in self.columns]
 
-class _Load:
-    def __init__(
-        self,
-        spark: SparkSession,
-        lake: Storage,
-        run: Run,
-        lines: DataFrame,
-        columns: Sequence[Column],
-        metrics: Metrics,
-        rebuild: Days | None,
-    ) -> None:
-        self._spark, self._lake, self._run, self._lines = spark, lake, run, lines
-        self._columns, self._metrics, self._rebuild = columns, metrics, rebuild
-        self._names = [column.name for column in columns]
-        self._cached: list[DataFrame] = []
-
-    def go(self, began: float) -> None:
-        metrics = self._metrics
+    def go(self) -> None:
+        """Do it; `metrics` says what was done. Raises Unbalanced, and commits nothing, if a row is unaccounted for."""
+        began = time.monotonic()
+        metrics = self.metrics
         try:
-            found = keys(self._lines).withColumn(_IN, F.lit(True)) if self._rebuild is None else self._exact()
+            found = keys(self.lines).withColumn(_IN, F.lit(True)) if self.rebuild is None else self._exact()
             found = self._cache(found.select(DATE, HASH, _IN, EVENT[0], hour(F.col("eventtime")).alias("_hour")))
             days = self._count(found)
             new, carried = self._new(found, days)
             if days or carried is not None:
                 slots = plan(days, self._pieces(found, large(days)))
-                metrics.written = write.write_rows(self._spark, self._lake, self._run, new, slots)
+                metrics.written = write.write_rows(self.spark, self.lake, self.run, new, slots)
             if metrics.missing:
-                bad = parsed(self._lines, KEYS).filter(F.col(REASON).isNotNull())
-                metrics.quarantined = write.write_lines(self._spark, self._lake, self._run, bad)
+                bad = parsed(self.lines, KEYS).filter(F.col(REASON).isNotNull())
+                metrics.quarantined = write.write_lines(self.spark, self.lake, self.run, bad)
         finally:
             for frame in self._cached:
                 frame.unpersist()
@@ -81,17 +68,17 @@ class _Load:
 
     def _exact(self) -> DataFrame:
         """Keys by parsing: a rebuild counts the rows that it passes by, so it must know which lines are rows."""
-        return parsed(self._lines, KEYS).withColumn(_IN, F.col(REASON).isNull())
+        return parsed(self.lines, KEYS).withColumn(_IN, F.col(REASON).isNull())
 
     def _count(self, found: DataFrame) -> list[Piece]:
         """Rows of each day to be written; on a load, lines that are no rows are still among them."""
-        metrics = self._metrics
+        metrics = self.metrics
         days: list[Piece] = []
         for row in found.groupBy(DATE, _IN).count().collect():
             metrics.read += row["count"]
             if not row[_IN] or row[DATE] is None:
                 continue
-            if self._rebuild is not None and row[DATE] not in self._rebuild:
+            if self.rebuild is not None and row[DATE] not in self.rebuild:
                 metrics.outside += row["count"]
             else:
                 days.append(Piece(row[DATE], row["count"]))
@@ -100,15 +87,15 @@ class _Load:
     def _new(self, found: DataFrame, days: Sequence[Piece]) -> tuple[DataFrame, DataFrame | None]:
         """Rows to write, and those of them that are carried over."""
         good = found.filter(F.col(_IN) & self._wanted())
-        existing = [] if self._rebuild else self._existing({piece.day for piece in days})
-        events = self._lake.uri(EVENTS)
-        key_columns = [column for column in self._columns if column.name in EVENT]
-        doubtful = suspects(good, lake_rows(self._spark, events, existing, key_columns))
+        existing = [] if self.rebuild else self._existing({piece.day for piece in days})
+        events = self.lake.uri(EVENTS)
+        key_columns = [column for column in self.columns if column.name in EVENT]
+        doubtful = suspects(good, lake_rows(self.spark, events, existing, key_columns))
         self._cached.append(doubtful)
-        new = rows(self._lines, self._columns).filter(self._wanted())
+        new = rows(self.lines, self.columns).filter(self._wanted())
         if doubtful.count():
-            held = lake_rows(self._spark, events, existing, self._columns)
-            fates = resolved(self._lines, doubtful, held, self._columns)
+            held = lake_rows(self.spark, events, existing, self.columns)
+            fates = resolved(self.lines, doubtful, held, self.columns)
             self._cached.append(fates)
             self._settle(fates)
             new = new.join(doubtful, HASH, "left_anti").select(*self._names, DATE)
@@ -118,32 +105,32 @@ class _Load:
         return (new if carried is None else new.unionByName(carried)), carried
 
     def _settle(self, fates: DataFrame) -> None:
-        metrics = self._metrics
+        metrics = self.metrics
         wanted = fates.filter(self._wanted())
         counts = {row[FATE]: row["count"] for row in wanted.groupBy(FATE).count().collect()}
         metrics.duplicates = counts.get(DUPLICATE, 0)
         if counts.get(DIFFERS):
             differs = wanted.filter(F.col(FATE) == DIFFERS)
-            metrics.duplicate_differs = write.write_differing(self._spark, self._lake, self._run, differs, self._names)
+            metrics.duplicate_differs = write.write_differing(self.spark, self.lake, self.run, differs, self._names)
 
     def _carried(self) -> DataFrame | None:
         """Rows of the partitions to be replaced that the flat files do not have."""
-        if self._rebuild is None:
+        if self.rebuild is None:
             return None
-        old = lake_rows(self._spark, self._lake.uri(EVENTS), self._existing(None), self._columns)
+        old = lake_rows(self.spark, self.lake.uri(EVENTS), self._existing(None), self.columns)
         if old is None:
             return None
-        found = rows(self._lines, [c for c in self._columns if c.name in KEYS]).select(DATE, *EVENT).distinct()
+        found = rows(self.lines, [c for c in self.columns if c.name in KEYS]).select(DATE, *EVENT).distinct()
         account = EVENT[0]
         same = (old[DATE] == found[DATE]) & old[account].eqNullSafe(found[account]) & (old[EVENT[1]] == found[EVENT[1]])
         carried = self._cache(old.join(found, same, "left_anti").select(*self._names, DATE))
-        self._metrics.carried = carried.count()
-        return carried if self._metrics.carried else None
+        self.metrics.carried = carried.count()
+        return carried if self.metrics.carried else None
 
     def _wanted(self) -> Expression:
-        if self._rebuild is None:
+        if self.rebuild is None:
             return F.lit(True)
-        return F.col(DATE).between(self._rebuild.first, self._rebuild.last)
+        return F.col(DATE).between(self.rebuild.first, self.rebuild.last)
 
     def _pieces(self, found: DataFrame, cut: Sequence[str]) -> list[Piece]:
         if not cut:
@@ -155,24 +142,24 @@ class _Load:
 
     def _existing(self, days: set[str] | None) -> list[str]:
         """Days that have a partition, of these or of those to be rebuilt."""
-        names = [name.removeprefix(f"{DATE}=") for name in self._lake.folders(EVENTS) if name.startswith(f"{DATE}=")]
+        names = [name.removeprefix(f"{DATE}=") for name in self.lake.folders(EVENTS) if name.startswith(f"{DATE}=")]
         if days is not None:
             return [day for day in names if day in days]
-        return [day for day in names if self._rebuild is not None and day in self._rebuild]
+        return [day for day in names if self.rebuild is not None and day in self.rebuild]
 
     def _cache(self, frame: DataFrame) -> DataFrame:
         self._cached.append(frame.persist(StorageLevel.MEMORY_AND_DISK))
         return frame
 
     def _commit(self, began: float) -> None:
-        metrics, run = self._metrics, self._run
+        metrics, run = self.metrics, self.run
         moves = run.moves(write.ROWS, write.PARQUET, EVENTS)
-        old = {day: self._parquet(day) for day in self._existing(None)} if self._rebuild else {}
+        old = {day: self._parquet(day) for day in self._existing(None)} if self.rebuild else {}
         changes: dict[str, Change] = {day: Change([], files) for day, files in old.items()}
         for source, target in moves:
             day = target.split("/")[1].removeprefix(f"{DATE}=")
             changes.setdefault(day, Change()).moves.append((source, target))
-        sizes = {file.path: file.size for file in self._lake.files(run.staged(write.ROWS))}
+        sizes = {file.path: file.size for file in self.lake.files(run.staged(write.ROWS))}
         metrics.files, metrics.partitions = len(moves), len({target.rsplit("/", 1)[0] for _, target in moves})
         metrics.files_replaced = sum(map(len, old.values()))
         metrics.written_bytes = sum(sizes[source] for source, _ in moves)
@@ -180,12 +167,12 @@ class _Load:
         aside = run.moves(write.LINES, write.TEXT, f"quarantine/{run.name}/lines")
         aside += run.moves(write.DIFFERS, write.TEXT, f"quarantine/{run.name}/differs")
         beside = [(source, target.removesuffix(write.TEXT) + ".jsonl") for source, target in aside]
-        self._lake.put(run.staged("metrics.json"), metrics.record())
+        self.lake.put(run.staged("metrics.json"), metrics.record())
         beside.append((run.staged("metrics.json"), metrics.path))
         run.commit([*self._appearing(changes), Change(beside)])
 
     def _parquet(self, day: str) -> list[str]:
-        return [f.path for f in self._lake.files(f"{EVENTS}/{DATE}={day}") if f.path.endswith(write.PARQUET)]
+        return [f.path for f in self.lake.files(f"{EVENTS}/{DATE}={day}") if f.path.endswith(write.PARQUET)]
 
     def _appearing(self, changes: dict[str, Change]) -> list[Change]:
         """One change per day that replaces something, all others together: they appear at once."""

@@ -1,15 +1,16 @@
 """The few things the job does to files itself, beside Spark: list, read, put, delete many, publish; folder or S3."""
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
+
+from runtime.lock import held
 
 DELETE_KEYS = 1_000  # what one DeleteObjects call takes
 COPY_BYTES = 128 << 20  # part of a server-side copy
@@ -146,21 +147,8 @@ class _Folder:
     def abort(self, paths: Iterable[str]) -> None:
         pass
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        try:
-            self._root.mkdir(parents=True, exist_ok=True)
-            # The same file as the local engine's lock; the kernel drops it with its holder, however that dies.
-            with (self._root / ".lock").open("w") as lock:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    raise StorageError(f"{self.root}: another run holds this lake; wait for it to end") from None
-                yield
-        except (PermissionError, FileExistsError, NotADirectoryError) as error:
-            raise StorageError(
-                f"{self.root}: cannot be written ({error.strerror}); name another folder with --lake"
-            ) from error
+    def locked(self) -> AbstractContextManager[None]:
+        return held(self._root, StorageError)
 
 
 class _S3:

@@ -9,7 +9,6 @@ A run writes everything below `_run`. Its commit is one atomic rename: that of t
 into place. A run killed before it never happened; one killed after it is completed by whoever opens the lake next.
 """
 
-import fcntl
 import json
 import os
 import shutil
@@ -19,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from runtime.events.ledger import LEDGER
+from runtime.lock import held
 
 
 class LakeError(RuntimeError):
@@ -68,20 +68,9 @@ class Lake:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the lake for one run, its predecessor's commit completed first. Raises LakeError if it is taken."""
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            # The kernel drops the lock with its holder, however that dies: a lock file cannot go stale.
-            with (self.root / ".lock").open("w") as lock:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    raise LakeError(f"{self.root}: another run holds this lake; wait for it to end") from None
-                self.recover()
-                yield
-        except (PermissionError, FileExistsError, NotADirectoryError) as error:
-            raise LakeError(
-                f"{self.root}: cannot be written ({error.strerror}); name another folder with --lake"
-            ) from error
+        with held(self.root, LakeError):
+            self.recover()
+            yield
 
     def recover(self) -> None:
         """Complete a killed run that had committed; forget one that had not."""

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from runtime.local.ingest import Summary, ingest
+from runtime.local.lake import Lake
+
 ACCOUNT = "111122223333"
 
 
@@ -36,6 +39,11 @@ def write(path: Path, *records) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(gzip.compress(b'{"Records":[' + b",".join(map(encode, records)) + b"]}", mtime=0))
     return path
+
+
+def take(logs: Path, lake: Lake, **options) -> Summary:
+    """One run over the folder, in this process unless `workers` says otherwise."""
+    return ingest([str(logs)], lake, **{"workers": 1, **options})
 
 
 def rows(lake: Path) -> list[tuple[str, str]]:

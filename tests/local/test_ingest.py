@@ -21,21 +21,7 @@ from runtime.local import merge, stage, staged
 from runtime.local.ingest import Selection, ingest
 from runtime.local.lake import Lake, LakeError
 from tests.conftest import REPO
-from tests.local.logs import alive, children, encode, event, path_of, quarantine, rows, until, write
-
-
-@pytest.fixture
-def logs(tmp_path: Path) -> Path:
-    return tmp_path / "logs"
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(tmp_path / "lake")
-
-
-def take(logs: Path, lake: Lake, **options):
-    return ingest([str(logs)], lake, workers=1, **options)
+from tests.local.logs import alive, children, encode, event, path_of, quarantine, rows, take, until, write
 
 
 def counts(summary) -> tuple[int, int, int, int, int]:
@@ -219,7 +205,7 @@ def test_selection_reads_nothing_outside_it(logs, lake):
     assert rows(lake.root) == [("2024-05-06", "e2")]
 
 
-def test_two_runs_do_not_share_a_lake(logs, lake):
+def test_two_runs_do_not_share_lake(logs, lake):
     """The second of two runs at once is told so, and nothing waits or breaks."""
     logs.mkdir()
     with lake.locked(), pytest.raises(LakeError, match="another run holds this lake; wait for it to end"):

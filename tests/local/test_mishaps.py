@@ -9,25 +9,12 @@ from botocore.exceptions import IncompleteReadError, ReadTimeoutError, ResponseS
 
 from runtime.events.columns import PROMOTE
 from runtime.local import ingest as engine
-from runtime.local import inputs, lake, pool, stage
-from runtime.local.ingest import Progress, ingest
+from runtime.local import inputs, pool, stage
+from runtime.local import lake as lakes
+from runtime.local.ingest import Progress
 from runtime.local.lake import Interrupted, Lake, LakeError
 from runtime.local.query import open_lake
-from tests.local.logs import encode, event, path_of, quarantine, rows, write
-
-
-@pytest.fixture
-def logs(tmp_path: Path) -> Path:
-    return tmp_path / "logs"
-
-
-@pytest.fixture
-def a_lake(tmp_path: Path) -> Lake:
-    return Lake(tmp_path / "lake")
-
-
-def take(logs: Path, lake: Lake, **options):
-    return ingest([str(logs)], lake, **{"workers": 1, **options})
+from tests.local.logs import encode, event, path_of, quarantine, rows, take, write
 
 
 class Body:
@@ -53,7 +40,7 @@ BREAKS = [
 
 
 @pytest.mark.parametrize("error", BREAKS, ids=lambda e: type(e).__name__)
-def test_a_connection_that_breaks_off_stops_no_other_file(logs, a_lake, monkeypatch, error):
+def test_a_connection_that_breaks_off_stops_no_other_file(logs, lake, monkeypatch, error):
     """The file is not taken and not counted as known; the others are; the next run takes it, once."""
     path = write(path_of(logs, "2024-05-06", "a"), event("e1"), {"bad": 1})
     write(path_of(logs, "2024-05-06", "b"), event("e2"))
@@ -66,19 +53,19 @@ def test_a_connection_that_breaks_off_stops_no_other_file(logs, a_lake, monkeypa
 
     monkeypatch.setattr(stage, "open_bytes", breaking)
     monkeypatch.setattr("runtime.events.formats.CHUNK", 512)  # so that the first record is set aside before
-    summary = take(logs, a_lake)
+    summary = take(logs, lake)
     assert (summary.files, summary.rows, summary.unread, summary.files_quarantined) == (2, 1, 1, 0)
     assert summary.clean is False
     assert [p.split(": S3 said")[0] for p in summary.problems] == [f"{path}: not read, the next run tries again"]
-    assert rows(a_lake.root) == [("2024-05-06", "e2")]
-    assert quarantine(a_lake.root) == []
+    assert rows(lake.root) == [("2024-05-06", "e2")]
+    assert quarantine(lake.root) == []
     monkeypatch.setattr(stage, "open_bytes", whole)
-    summary = take(logs, a_lake)
+    summary = take(logs, lake)
     assert (summary.files, summary.known, summary.rows, summary.quarantined) == (1, 1, 1, 1)
-    assert rows(a_lake.root) == [("2024-05-06", "e1"), ("2024-05-06", "e2")]
-    assert len(quarantine(a_lake.root)) == 1
-    assert take(logs, a_lake).known == 2
-    with open_lake(a_lake.root) as connection:  # that it was not read is no news any more
+    assert rows(lake.root) == [("2024-05-06", "e1"), ("2024-05-06", "e2")]
+    assert len(quarantine(lake.root)) == 1
+    assert take(logs, lake).known == 2
+    with open_lake(lake.root) as connection:  # that it was not read is no news any more
         found = connection.sql("SELECT key, records, reason FROM ledger ORDER BY key").fetchall()
     assert [(key.rsplit("_", 1)[-1][0], records, reason) for key, records, reason in found] == [
         ("a", 2, None),
@@ -86,7 +73,7 @@ def test_a_connection_that_breaks_off_stops_no_other_file(logs, a_lake, monkeypa
     ]
 
 
-def test_a_file_that_may_not_be_read_is_read_once_it_may(logs, a_lake, monkeypatch):
+def test_a_file_that_may_not_be_read_is_read_once_it_may(logs, lake, monkeypatch):
     """Its line says why, without naming the file twice, and the ledger shows it as long as that is so."""
     path = write(path_of(logs, "2024-05-06", "a"), event("e1"))
     whole = stage.open_bytes
@@ -96,15 +83,15 @@ def test_a_file_that_may_not_be_read_is_read_once_it_may(logs, a_lake, monkeypat
 
     monkeypatch.setattr(stage, "open_bytes", denied)
     for _ in range(2):
-        summary = take(logs, a_lake)
+        summary = take(logs, lake)
         assert summary.problems == [f"{path}: not read, the next run tries again: Permission denied"]
-    with open_lake(a_lake.root) as connection:
+    with open_lake(lake.root) as connection:
         assert connection.sql("SELECT records, reason FROM ledger").fetchall() == [(0, "Permission denied")]
     monkeypatch.setattr(stage, "open_bytes", whole)
-    assert take(logs, a_lake).rows == 1
+    assert take(logs, lake).rows == 1
 
 
-def test_an_error_of_s3_names_the_object_once(logs, a_lake, monkeypatch):
+def test_an_error_of_s3_names_the_object_once(logs, lake, monkeypatch):
     """The line of an object that S3 refuses has its URI at the head only."""
     path = write(path_of(logs, "2024-05-06", "a"), event("e1"))
 
@@ -112,10 +99,10 @@ def test_an_error_of_s3_names_the_object_once(logs, a_lake, monkeypatch):
         raise inputs.InputError(f"{file.uri}: access denied")
 
     monkeypatch.setattr(stage, "open_bytes", refused)
-    assert take(logs, a_lake).problems == [f"{path}: not read, the next run tries again: access denied"]
+    assert take(logs, lake).problems == [f"{path}: not read, the next run tries again: access denied"]
 
 
-def test_a_fault_of_ours_costs_one_file_or_record(logs, a_lake, monkeypatch):
+def test_a_fault_of_ours_costs_one_file_or_record(logs, lake, monkeypatch):
     """Whatever is raised while a file is cut or a record made a row is its reason in quarantine, with its bytes."""
     bad = write(path_of(logs, "2024-05-06", "a"), event("e1"))
     good = write(path_of(logs, "2024-05-06", "b"), event("e2"), event("odd"), event("e3"))
@@ -134,19 +121,19 @@ def test_a_fault_of_ours_costs_one_file_or_record(logs, a_lake, monkeypatch):
 
     monkeypatch.setattr(stage, "records", faulty)
     monkeypatch.setattr(stage.BatchMaker, "rows", making)
-    summary = take(logs, a_lake)
+    summary = take(logs, lake)
     assert sorted(summary.problems) == [
         f"{bad}: quarantined: internal: ZeroDivisionError: x; please report it",
         f"{good}: record 2: internal: KeyError: 'y'; please report it",
     ]
-    assert rows(a_lake.root) == [("2024-05-06", "e2"), ("2024-05-06", "e3")]
-    assert [line.get("record") for line in quarantine(a_lake.root)] in (
+    assert rows(lake.root) == [("2024-05-06", "e2"), ("2024-05-06", "e3")]
+    assert [line.get("record") for line in quarantine(lake.root)] in (
         [None, encode(event("odd")).decode()],
         [encode(event("odd")).decode(), None],
     )
 
 
-def test_what_cannot_be_written_is_no_fault_of_a_file(logs, a_lake, monkeypatch):
+def test_what_cannot_be_written_is_no_fault_of_a_file(logs, lake, monkeypatch):
     """A full disk ends the run; it quarantines nothing."""
     write(path_of(logs, "2024-05-06", "a"), event("e1"))
 
@@ -155,8 +142,8 @@ def test_what_cannot_be_written_is_no_fault_of_a_file(logs, a_lake, monkeypatch)
 
     monkeypatch.setattr(stage.staged, "write", full)
     with pytest.raises(OSError, match="No space left"):
-        take(logs, a_lake)
-    assert list(a_lake.entries()) == []
+        take(logs, lake)
+    assert list(lake.entries()) == []
 
 
 HOSTILE = [
@@ -168,43 +155,43 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("record", HOSTILE)
-def test_no_record_stops_a_run(logs, a_lake, record):
+def test_no_record_stops_a_run(logs, lake, record):
     """A record made to break the reader is a row or quarantined; the others are rows."""
     write(path_of(logs, "2024-05-06", "a"), event("e1"), record, event("e2"))
-    summary = take(logs, a_lake)
+    summary = take(logs, lake)
     assert (summary.records, summary.rows + summary.quarantined) == (3, 3)
-    assert {("2024-05-06", "e1"), ("2024-05-06", "e2")} <= set(rows(a_lake.root))
+    assert {("2024-05-06", "e1"), ("2024-05-06", "e2")} <= set(rows(lake.root))
 
 
-def test_quarantined_copies_of_one_name_do_not_meet(logs, a_lake):
+def test_quarantined_copies_of_one_name_do_not_meet(logs, lake):
     """Two bad files of the same name, from two folders, are both kept."""
     for folder in ("a", "b"):
         (logs / folder).mkdir(parents=True)
         (logs / folder / "x.json").write_bytes(f"junk {folder}".encode())
-    take(logs, a_lake)
-    kept = {p.read_bytes() for p in (a_lake.root / "quarantine").glob("*/files/*")}
+    take(logs, lake)
+    kept = {p.read_bytes() for p in (lake.root / "quarantine").glob("*/files/*")}
     assert kept == {b"junk a", b"junk b"}
 
 
-def test_another_list_of_promoted_paths_makes_no_other_event(logs, a_lake):
+def test_another_list_of_promoted_paths_makes_no_other_event(logs, lake):
     """The same event is a duplicate, whatever was promoted when it was first taken."""
     same = event("e1", requestParameters={"bucketName": "b", "mine": 1})
     write(path_of(logs, "2024-05-06", "a"), same)
-    take(logs, a_lake, promote=())
+    take(logs, lake, promote=())
     write(path_of(logs, "2024-05-06", "b"), same)
-    assert take(logs, a_lake).duplicates == 1
+    assert take(logs, lake).duplicates == 1
     write(path_of(logs, "2024-05-06", "c"), same)
-    assert take(logs, a_lake, promote=(*PROMOTE, "requestParameters.mine")).duplicates == 1
+    assert take(logs, lake, promote=(*PROMOTE, "requestParameters.mine")).duplicates == 1
 
 
-def test_account_and_id_do_not_run_into_each_other(logs, a_lake):
+def test_account_and_id_do_not_run_into_each_other(logs, lake):
     """Account a/b with id c, and account a with id b/c, are two events, inside a run and against the lake."""
     both = event("b/c", account="a"), event("c", account="a/b")
     write(path_of(logs, "2024-05-06", "a"), *both)
-    assert take(logs, a_lake).rows == 2
+    assert take(logs, lake).rows == 2
     write(path_of(logs, "2024-05-06", "b"), both[0])
     write(path_of(logs, "2024-05-06", "c"), both[1])
-    assert take(logs, a_lake).duplicates == 2
+    assert take(logs, lake).duplicates == 2
 
 
 @pytest.mark.parametrize("place", ["lake", "."])
@@ -218,17 +205,17 @@ def test_the_lake_is_no_input(logs, place):
 
 
 @pytest.mark.parametrize("line", ['{"uri": "x"', "[1]", '{"uri":"x","other":1}', ""])
-def test_a_damaged_ledger_names_file_and_line(logs, a_lake, line):
+def test_a_damaged_ledger_names_file_and_line(logs, lake, line):
     """A ledger line cut short by a full disk or an editor is one sentence with the cure."""
     write(path_of(logs, "2024-05-06", "a"), event("e1"))
-    take(logs, a_lake)
-    [path] = (a_lake.root / "ledger").glob("*.jsonl")
+    take(logs, lake)
+    [path] = (lake.root / "ledger").glob("*.jsonl")
     path.write_text(path.read_text() + line + "\n")
     with pytest.raises(LakeError, match=rf"{path}: line 2 is damaged; restore the file, or remove it"):
-        take(logs, a_lake)
+        take(logs, lake)
 
 
-def test_counts_that_do_not_balance_end_the_run(logs, a_lake, monkeypatch):
+def test_counts_that_do_not_balance_end_the_run(logs, lake, monkeypatch):
     """A row that gets lost on the way is a fault that is said, and nothing reaches the lake."""
     write(path_of(logs, "2024-05-06", "a"), event("e1"), event("e2"))
 
@@ -240,11 +227,11 @@ def test_counts_that_do_not_balance_end_the_run(logs, a_lake, monkeypatch):
     merging = engine.merge
     monkeypatch.setattr(engine, "merge", losing)
     with pytest.raises(AssertionError, match="the counts do not balance"):
-        take(logs, a_lake)
-    assert rows(a_lake.root) == []
+        take(logs, lake)
+    assert rows(lake.root) == []
 
 
-def test_what_is_committed_is_on_the_disk_first(logs, a_lake, monkeypatch):
+def test_what_is_committed_is_on_the_disk_first(logs, lake, monkeypatch):
     """Every file of a run, then its manifest, is synced before the rename that makes the run count."""
     write(path_of(logs, "2024-05-06", "a"), event("e1"), {"bad": 1})
     seen = []
@@ -253,14 +240,14 @@ def test_what_is_committed_is_on_the_disk_first(logs, a_lake, monkeypatch):
         os, "fsync", lambda handle: (seen.append(str(Path(f"/proc/self/fd/{handle}").readlink())), fsync(handle))
     )
     monkeypatch.setattr(Path, "rename", lambda self, target: (seen.append("renamed"), rename(self, target))[1])
-    take(logs, a_lake)
+    take(logs, lake)
     before = seen[: seen.index("renamed")]
     assert [Path(p).suffix for p in before] == [".jsonl", ".parquet", ".jsonl", ".draft"]
     assert len(seen[seen.index("renamed") + 1 :]) == 4  # the run's folder, and the folder of each file moved
 
 
 @pytest.mark.parametrize("moved", [None, 0, 1])
-def test_ctrl_c_says_what_is_left_of_the_run(logs, a_lake, monkeypatch, moved):
+def test_ctrl_c_says_what_is_left_of_the_run(logs, lake, monkeypatch, moved):
     """Before the commit nothing has happened; after it the run counts, and the next one finishes it."""
     write(path_of(logs, "2024-05-06", "a"), event("e1"))
     count = iter(range(9))
@@ -275,17 +262,17 @@ def test_ctrl_c_says_what_is_left_of_the_run(logs, a_lake, monkeypatch, moved):
         monkeypatch.setattr(engine, "merge", interrupt)
         sentence = "interrupted; the lake is as it was before this run"
     else:
-        monkeypatch.setattr(lake.Path, "replace", interrupt)
+        monkeypatch.setattr(lakes.Path, "replace", interrupt)
         sentence = "interrupted once the run was in the lake; the next run puts its files in place"
     with pytest.raises(Interrupted, match=f"^{sentence}$"):
-        take(logs, a_lake)
+        take(logs, lake)
     monkeypatch.undo()
-    assert take(logs, a_lake).files == (1 if moved is None else 0)
-    assert rows(a_lake.root) == [("2024-05-06", "e1")]
+    assert take(logs, lake).files == (1 if moved is None else 0)
+    assert rows(lake.root) == [("2024-05-06", "e1")]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_progress_moves_inside_a_file_and_while_merging(logs, a_lake, monkeypatch, workers):
+def test_progress_moves_inside_a_file_and_while_merging(logs, lake, monkeypatch, workers):
     """One large file, or one worker, has progress too: records and bytes as they are read, then days."""
     monkeypatch.setattr(pool, "INTERVAL", 0)
     monkeypatch.setattr(stage, "BATCH_ROWS", 100)
@@ -297,7 +284,7 @@ def test_progress_moves_inside_a_file_and_while_merging(logs, a_lake, monkeypatc
         for n in names
     ]
     seen: list[Progress] = []
-    take(logs, a_lake, workers=workers, progress=seen.append)
+    take(logs, lake, workers=workers, progress=seen.append)
     size, files = sum(p.stat().st_size for p in paths), len(paths)
     assert seen[0] == Progress(0, files, 0, 0, size)
     reading, merging = [p for p in seen if not p.days], [p for p in seen if p.days]

@@ -91,6 +91,11 @@ def trailsight(*arguments: str) -> Any:
     return CliRunner().invoke(app, list(arguments))
 
 
+def backfilled(aws: Aws, *options: str, source: str = f"s3://{LOGS}/AWSLogs", rate: str = "1000") -> Any:
+    """The command backfill, from the logs to the lake."""
+    return trailsight("backfill", source, "--queue", aws.queue, "--lake", f"s3://{LAKE}", "--rate", rate, *options)
+
+
 def sent(body: dict[str, Any]) -> tuple[str, bool]:
     assert body["s3Bucket"] == LOGS
     [name] = body["s3ObjectKey"]
@@ -99,10 +104,7 @@ def sent(body: dict[str, Any]) -> tuple[str, bool]:
 
 def test_a_dry_run_says_what_it_would_take_and_sends_nothing(aws):
     """Files, bytes, requests, money and hours; the digest is counted as skipped."""
-    source = f"s3://{LOGS}/AWSLogs"
-    done = trailsight(
-        "backfill", source, "--queue", aws.queue, "--lake", f"s3://{LAKE}", "--dry-run", "--json", "--rate", "1"
-    )
+    done = backfilled(aws, "--dry-run", "--json", rate="1")
     assert done.exit_code == 0, done.output
     plan = json.loads(done.stdout)
     assert {k: plan[k] for k in ("files", "bytes", "skipped")} == {"files": 12, "bytes": 1200, "skipped": {"digest": 1}}
@@ -113,20 +115,7 @@ def test_a_dry_run_says_what_it_would_take_and_sends_nothing(aws):
 
 def test_backfill_sends_each_log_file_once_and_has_the_job_look(aws):
     """One message a log file of the days asked for; the job is told of the old folders until the sending is over."""
-    source = f"s3://{LOGS}/AWSLogs"
-    arguments = (
-        "backfill",
-        source,
-        "--queue",
-        aws.queue,
-        "--lake",
-        f"s3://{LAKE}/",
-        "--from",
-        "2024-05-07",
-        "--rate",
-        "1000",
-    )
-    done = trailsight(*arguments)
+    done = backfilled(aws, "--from", "2024-05-07", "--lake", f"s3://{LAKE}/")
     assert done.exit_code == 0, done.output
     assert sorted(map(sent, aws.bodies(aws.queue))) == [(name, False) for name in KEYS[4:]]
     [mark] = [item["Key"] for item in aws.s3.list_objects_v2(Bucket=LAKE)["Contents"]]
@@ -136,18 +125,6 @@ def test_backfill_sends_each_log_file_once_and_has_the_job_look(aws):
 def test_a_stopped_backfill_goes_on_where_it_was(aws, tmp_path, monkeypatch):
     """SQS fails after the first batch; the same command again sends the rest and nothing twice."""
     state = tmp_path / "state.json"
-    arguments = (
-        "backfill",
-        f"s3://{LOGS}/AWSLogs",
-        "--queue",
-        aws.queue,
-        "--lake",
-        f"s3://{LAKE}",
-        "--rate",
-        "1000",
-        "--state",
-        str(state),
-    )
     whole, calls = Queue._send, []
 
     def failing(self: Queue, bodies: list[str]) -> None:
@@ -157,31 +134,21 @@ def test_a_stopped_backfill_goes_on_where_it_was(aws, tmp_path, monkeypatch):
         whole(self, bodies)
 
     monkeypatch.setattr(Queue, "_send", failing)
-    assert isinstance(trailsight(*arguments).exception, QueueError)
+    assert isinstance(backfilled(aws, "--state", str(state)).exception, QueueError)
     monkeypatch.setattr(Queue, "_send", whole)
-    done = trailsight(*arguments, "--json")
+    done = backfilled(aws, "--state", str(state), "--json")
     assert json.loads(done.stdout)["sent"] == 2
     assert sorted(map(sent, aws.bodies(aws.queue))) == [(name, False) for name in KEYS]
-    assert json.loads(trailsight(*arguments, "--json").stdout)["sent"] == 0
+    assert json.loads(backfilled(aws, "--state", str(state), "--json").stdout)["sent"] == 0
 
 
 def test_a_state_of_another_backfill_is_refused(aws, tmp_path):
     """A state file is for one command; a damaged one is named."""
     state = tmp_path / "state.json"
     backfill.State(state, "other").sent("s3://x")
-    arguments = (
-        "backfill",
-        f"s3://{LOGS}/AWSLogs",
-        "--queue",
-        aws.queue,
-        "--lake",
-        f"s3://{LAKE}",
-        "--state",
-        str(state),
-    )
-    assert "is the state of another backfill" in str(trailsight(*arguments).exception)
+    assert "is the state of another backfill" in str(backfilled(aws, "--state", str(state)).exception)
     state.write_text("{")
-    assert "is no state of a backfill" in str(trailsight(*arguments).exception)
+    assert "is no state of a backfill" in str(backfilled(aws, "--state", str(state)).exception)
 
 
 @pytest.mark.parametrize("form", ["CSV", "Parquet"])
@@ -219,17 +186,7 @@ def test_an_inventory_gives_what_a_listing_gives(aws, form):
         "files": [{"key": "inventory/data"}],
     }
     aws.s3.put_object(Bucket=LAKE, Key="inventory/manifest.json", Body=json.dumps(manifest).encode())
-    done = trailsight(
-        "backfill",
-        f"s3://{LAKE}/inventory/manifest.json",
-        "--inventory",
-        "--queue",
-        aws.queue,
-        "--lake",
-        f"s3://{LAKE}",
-        "--rate",
-        "1000",
-    )
+    done = backfilled(aws, "--inventory", source=f"s3://{LAKE}/inventory/manifest.json")
     assert done.exit_code == 0, done.output
     assert sorted(sent(body)[0] for body in aws.bodies(aws.queue)) == sorted(names)
 

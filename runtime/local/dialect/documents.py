@@ -107,8 +107,8 @@ def _is_json_scalar(args: list[Value]) -> Value:
     bad = fail("is_json_scalar of a text that is no JSON", BOOLEAN)
     kind = f"json_type({source})"
     return Value(
-        f"CASE WHEN {args[0].sql} IS NULL THEN NULL WHEN {kind} IS NULL THEN {bad}"
-        f" ELSE {kind} NOT IN ('OBJECT', 'ARRAY') END",
+        f"CASE WHEN {kind} IS NOT NULL THEN {kind} NOT IN ('OBJECT', 'ARRAY')"
+        f" WHEN {args[0].sql} IS NOT NULL THEN {bad} END",
         BOOLEAN,
     )
 
@@ -136,8 +136,8 @@ def _json_array_contains(args: list[Value]) -> Value:
 _LAX_PATH = re.compile(r'lax \$((?:\.[A-Za-z_][A-Za-z0-9_]*|\."[^"\\*]+")*)')
 
 
-def _lax(args: list[Value], name: str) -> tuple[str, str, str]:
-    """(document as Athena reads it, DuckDB's path, condition that a list stands on the path) of 'lax $.a.b'."""
+def _lax(args: list[Value], name: str, to: Type) -> tuple[str, str, str]:
+    """(document as Athena reads it, DuckDB's path, a CASE's first branch that fails at a list) of 'lax $.a.b'."""
     want(args, name, VARCHAR, VARCHAR)
     match = _LAX_PATH.fullmatch(literal(args[1], name, "path"))
     if match is None or not match[1]:
@@ -145,22 +145,19 @@ def _lax(args: list[Value], name: str) -> tuple[str, str, str]:
     keys: list[str | int] = [quoted or plain for plain, quoted in re.findall(r'\.(?:(\w+)|"([^"]+)")', match[1])]
     source = f"CAST(athena_json({_document(args[0], name, _ANY)}) AS JSON)"
     lists = [f"json_type({source}, {text(patterns.json_path(keys[:n]))}) = 'ARRAY'" for n in range(len(keys))]
-    return source, text(patterns.json_path(keys)), " OR ".join(lists) or "FALSE"
-
-
-def _lists(to: Type) -> str:
-    return fail("a list on a lax JSON path is not supported; use json_extract and UNNEST", to, partial=True)
+    bad = fail("a list on a lax JSON path is not supported; use json_extract and UNNEST", to, partial=True)
+    return source, text(patterns.json_path(keys)), f"CASE WHEN {' OR '.join(lists)} THEN {bad}"
 
 
 @special("json_value", "varchar, literal path such as 'lax $.a.b'")
 def _json_value(args: list[Value]) -> Value:
-    source, p, lists = _lax(args, "json_value")
+    source, p, unless_list = _lax(args, "json_value", VARCHAR)
     kind = f"json_type({source}, {p})"
     bad = fail(
         "json_value of a number with a fraction is not supported; use json_extract_scalar", VARCHAR, partial=True
     )
     return Value(
-        f"CASE WHEN {lists} THEN {_lists(VARCHAR)} WHEN {kind} IN ('OBJECT', 'ARRAY') THEN NULL"
+        f"{unless_list} WHEN {kind} IN ('OBJECT', 'ARRAY') THEN NULL"
         f" WHEN {kind} = 'DOUBLE' THEN {bad} ELSE {source} ->> {p} END",
         VARCHAR,
     )
@@ -168,16 +165,14 @@ def _json_value(args: list[Value]) -> Value:
 
 @special("json_exists", "varchar, literal path such as 'lax $.a.b'")
 def _json_exists(args: list[Value]) -> Value:
-    source, p, lists = _lax(args, "json_exists")
+    source, p, unless_list = _lax(args, "json_exists", BOOLEAN)
     there = f"coalesce(json_type({source}, {p}) IS NOT NULL, FALSE)"
-    return Value(
-        f"CASE WHEN {args[0].sql} IS NULL THEN NULL WHEN {lists} THEN {_lists(BOOLEAN)} ELSE {there} END", BOOLEAN
-    )
+    return Value(f"{unless_list} WHEN {args[0].sql} IS NOT NULL THEN {there} END", BOOLEAN)
 
 
 @special("json_query", "varchar, literal path such as 'lax $.a.b'")
 def _json_query(args: list[Value]) -> Value:
-    source, p, lists = _lax(args, "json_query")
+    source, p, unless_list = _lax(args, "json_query", VARCHAR)
     kind = f"json_type({source}, {p})"
     bad = fail(
         "json_query of more than one key or of a number is not supported; use json_extract", VARCHAR, partial=True
@@ -190,8 +185,7 @@ def _json_query(args: list[Value]) -> Value:
         f" NOT regexp_matches({said}, '[{{]|[0-9][.eE]') ELSE TRUE END"
     )
     return Value(
-        f"CASE WHEN {lists} THEN {_lists(VARCHAR)} WHEN {kind} IS NULL THEN NULL"
-        f" WHEN {plain} THEN CAST({found} AS VARCHAR) ELSE {bad} END",
+        f"{unless_list} WHEN {kind} IS NULL THEN NULL WHEN {plain} THEN CAST({found} AS VARCHAR) ELSE {bad} END",
         VARCHAR,
     )
 
