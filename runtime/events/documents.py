@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from runtime.events import formats
-from runtime.events.formats import (
+from runtime.events import elements
+from runtime.events.elements import (
     EVENT,
     RECORD_BEGINS,
     SCANNER,
@@ -113,8 +113,8 @@ def _pieces(source: Source) -> Iterator[bytes | Broken]:
 
 def _broken(source: Source, reason: str) -> Broken:
     """Cut off the bytes up to the next line that may begin a document, or to a record on the same line."""
-    while (found := _AFTER_BROKEN.search(source.buffer)) is None and len(source.buffer) <= formats.RECORD_LIMIT:
-        if not source.double(formats.RECORD_LIMIT):
+    while (found := _AFTER_BROKEN.search(source.buffer)) is None and len(source.buffer) <= elements.RECORD_LIMIT:
+        if not source.double(elements.RECORD_LIMIT):
             break
     line = Source.of(source.buffer[: found.start()] if found else source.buffer)
     beside = next_record(line, _BESIDE_BROKEN)

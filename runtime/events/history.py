@@ -5,7 +5,7 @@ import io
 import json
 from collections.abc import Iterator
 
-from runtime.events.formats import RECORD_LIMIT, BadFile
+from runtime.events.elements import RECORD_LIMIT, BadFile
 
 csv.field_size_limit(RECORD_LIMIT)
 

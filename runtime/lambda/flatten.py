@@ -15,8 +15,9 @@ from typing import Any, BinaryIO, cast
 
 from isal import isal_zlib
 
+from runtime.events.elements import BadFile, Broken
 from runtime.events.flat import FlatMaker, row_version
-from runtime.events.formats import BadFile, Broken, records
+from runtime.events.formats import records
 from runtime.events.ledger import LEDGER
 from runtime.events.ledger import line as ledger_line
 from runtime.events.paths import NO_EVENTS, kind_of, named, source_key

@@ -19,7 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from runtime.events.columns import Column
-from runtime.events.formats import BadFile, Broken, records
+from runtime.events.elements import BadFile, Broken
+from runtime.events.formats import records
 from runtime.local import staged
 from runtime.local.inputs import InputError, LogFile, S3Options, open_bytes
 from runtime.local.pool import done

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.events import formats
-from runtime.events.formats import BadFile, Broken, records
+from runtime.events import elements
+from runtime.events.elements import BadFile, Broken
+from runtime.events.formats import records
 
 A = b'{"eventVersion":"1.08","eventTime":"2024-05-06T07:08:09Z","n":1.10}'
 B = b'{"eventVersion":"1.08","eventTime":"2024-05-06T07:08:10Z","a":[{"x":"},{"},{"y":"]}"}]}'
@@ -82,14 +83,14 @@ def test_one_event_alone_is_a_file():
 @pytest.mark.parametrize("chunk", [1, 7, 100, 1 << 20])
 def test_pretty_printed_events_in_a_row_are_records(chunk, monkeypatch):
     """What `jq '.Records[]'` prints is read, each event with the bytes it was printed as."""
-    monkeypatch.setattr(formats, "CHUNK", chunk)
+    monkeypatch.setattr(elements, "CHUNK", chunk)
     pretty = [json.dumps(json.loads(r), indent=2).encode() for r in (A, B, A)]
     assert cut(b"\n".join(pretty) + b"\n") == pretty
 
 
 def test_a_large_document_is_read_at_once(monkeypatch):
     """A pretty-printed document of another form than a log file's is no matter of size."""
-    monkeypatch.setattr(formats, "CHUNK", 64)
+    monkeypatch.setattr(elements, "CHUNK", 64)
     monkeypatch.setattr("runtime.events.documents.SMALL", 256)
     events = [{"EventId": str(n), "CloudTrailEvent": A.decode()} for n in range(20)]
     assert cut(json.dumps({"NextToken": None, "Events": events}, indent=4).encode()) == [A] * 20
@@ -243,7 +244,7 @@ def test_a_record_after_a_broken_one_may_begin_with_any_field(key):
 @pytest.mark.parametrize("chunk", [1, 50, 1 << 20])
 def test_a_broken_record_is_not_cut_inside_itself(chunk, monkeypatch):
     """What begins like a record inside a broken one is no record: the cut is where a whole one begins."""
-    monkeypatch.setattr(formats, "CHUNK", chunk)
+    monkeypatch.setattr(elements, "CHUNK", chunk)
     inner = b'{"entries":[{"eventBusName":"a"},{"eventBusName":"b"},{"requestParameters":[{'
     broken = b'{"eventVersion":"1","x":tru,"r":' + inner + b"}"
     assert cut(log_file(A, broken, B, A)) == [A, Broken(broken, "not JSON: Expecting value"), B, A]
@@ -251,8 +252,8 @@ def test_a_broken_record_is_not_cut_inside_itself(chunk, monkeypatch):
 
 def test_a_record_that_is_too_large_is_set_aside(monkeypatch):
     """One record beyond the limit costs no more memory than that, and the others are taken."""
-    monkeypatch.setattr(formats, "CHUNK", 64)
-    monkeypatch.setattr(formats, "RECORD_LIMIT", 1_000)
+    monkeypatch.setattr(elements, "CHUNK", 64)
+    monkeypatch.setattr(elements, "RECORD_LIMIT", 1_000)
     large = b'{"eventVersion":"1","x":"' + b"y" * 1_500
     assert cut(log_file(A, large + b'"}', B)) == [A, Broken(large + b'"}', "larger than 1,000 bytes"), B]
     with pytest.raises(BadFile, match="no record begins in "):
@@ -304,11 +305,11 @@ hostile_record = st.lists(hostile_text, max_size=5).map(
 def test_any_chunk_size_gives_the_same_records(found, chunk, array):
     """Where the stream happens to be cut changes nothing, whatever the strings hold."""
     content = ("[" if array else '{"Records":[') + ",".join(found) + ("]" if array else "]}")
-    before, formats.CHUNK = formats.CHUNK, chunk
+    before, elements.CHUNK = elements.CHUNK, chunk
     try:
         assert cut(content.encode()) == [record.encode() for record in found]
     finally:
-        formats.CHUNK = before
+        elements.CHUNK = before
 
 
 mutation = st.tuples(
@@ -356,10 +357,10 @@ def test_whatever_a_file_holds_it_is_records_or_a_bad_file(form, mutations, chun
     content = bytearray(form)
     for at, length, put in mutations:
         content[at : at + length] = put
-    before, formats.CHUNK = formats.CHUNK, chunk
+    before, elements.CHUNK = elements.CHUNK, chunk
     try:
         assert all(isinstance(r, Broken) or r[:1] == b"{" for r in cut(bytes(content)))
     except BadFile:
         pass
     finally:
-        formats.CHUNK = before
+        elements.CHUNK = before

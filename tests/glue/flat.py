@@ -4,8 +4,8 @@ import gzip
 from contextlib import suppress
 from pathlib import Path
 
+from runtime.events.elements import BadFile
 from runtime.events.flat import FlatMaker
-from runtime.events.formats import BadFile
 from runtime.events.row import RowMaker
 from runtime.local.inputs import find
 from tests.lambda_.aws import LAKE, LOGS, FakeS3, deadline, flattener, messages

@@ -12,8 +12,8 @@ import pytest
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from runtime.events.columns import COLUMNS
+from runtime.events.elements import BadFile
 from runtime.events.flat import row_version
-from runtime.events.formats import BadFile
 from runtime.local.ingest import ingest
 from runtime.local.lake import Lake
 from tests.lambda_.aws import (

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from runtime.events.formats import BadFile
+from runtime.events.elements import BadFile
 from runtime.events.ledger import LINE_COLUMNS
 from tests.lambda_.aws import ACCOUNT, LOGS, FakeS3, deadline, failure, flattener, key, messages, name, store
 from tests.local.logs import encode, event

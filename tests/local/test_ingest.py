@@ -167,7 +167,7 @@ def test_rows_of_a_file_that_turns_out_bad_are_not_taken(logs, lake, monkeypatch
     """A file that breaks off after thousands of records gives no row: it is quarantined whole."""
     monkeypatch.setattr(stage, "BATCH_ROWS", 8)
     monkeypatch.setattr(stage, "RUN_ROWS", 16)
-    monkeypatch.setattr("runtime.events.formats.CHUNK", 512)
+    monkeypatch.setattr("runtime.events.elements.CHUNK", 512)
     path = path_of(logs, "2024-05-06", "cut")
     content = b'{"Records":[' + b",".join(encode(event(f"e{n}")) for n in range(200))
     path.parent.mkdir(parents=True)

@@ -52,7 +52,7 @@ def test_a_connection_that_breaks_off_stops_no_other_file(logs, lake, monkeypatc
         return io.BufferedReader(readable) if file.uri == str(path) else whole(file, s3)
 
     monkeypatch.setattr(stage, "open_bytes", breaking)
-    monkeypatch.setattr("runtime.events.formats.CHUNK", 512)  # so that the first record is set aside before
+    monkeypatch.setattr("runtime.events.elements.CHUNK", 512)  # so that the first record is set aside before
     summary = take(logs, lake)
     assert (summary.files, summary.rows, summary.unread, summary.files_quarantined) == (2, 1, 1, 0)
     assert summary.clean is False
