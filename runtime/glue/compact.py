@@ -1,12 +1,9 @@
 """Joins the small Parquet files of a partition into few, without a moment in which rows are missing.
 
-    python -m runtime.glue.compact --lake DIR       the same as runtime.glue.job --task compact
-
 Each partition is a transaction of its own (`commit`): the joined files appear, then one delete call takes away those
 they replace. Only between these two can a reader see rows twice. See docs/decisions/0020-compaction.md.
 """
 
-import sys
 import time
 from collections.abc import Iterator, Sequence
 
@@ -75,10 +72,3 @@ def _read(spark: SparkSession, lake: Storage, columns: Sequence[Column], files: 
     rest = [name for name in found.columns if name not in declared and name != DATE]
     known = (F.lit(None).cast(StringType()).alias(c.name) if c.name in missing else F.col(c.name) for c in columns)
     return found.select(*known, *(F.col(f"`{name}`") for name in rest), DATE)
-
-
-if __name__ == "__main__":
-    from runtime.glue.job import main
-
-    if code := main(["--task", "compact", *sys.argv[1:]]):
-        sys.exit(code)
