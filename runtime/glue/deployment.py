@@ -8,7 +8,7 @@ MODULES = (
     "runtime/events/__init__.py",
     "runtime/events/columns.py",
     "runtime/glue/*.py",
-    "runtime/lock.py",
+    "runtime/folder.py",
 )
 MAX_CONCURRENT_RUNS = 1  # the job relies on it: it holds no lock on S3
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from runtime.lock import held
+from runtime.folder import held, sync
 
 DELETE_KEYS = 1_000  # what one DeleteObjects call takes
 COPY_BYTES = 128 << 20  # part of a server-side copy
@@ -124,7 +124,7 @@ class _Folder:
             out.flush()
             os.fsync(out.fileno())
         draft.replace(target)
-        _sync(target.parent)
+        sync(target.parent)
 
     def delete(self, paths: Sequence[str]) -> None:
         for path in paths:
@@ -133,12 +133,12 @@ class _Folder:
     def publish(self, moves: Sequence[tuple[str, str]]) -> None:
         left = [(self._root / a, self._root / b) for a, b in moves if (self._root / a).exists()]
         for source, target in left:
-            _sync(source)
+            sync(source)
             target.parent.mkdir(parents=True, exist_ok=True)
         for source, target in left:
             source.replace(target)
         for folder in {target.parent for _, target in left}:
-            _sync(folder)
+            sync(folder)
 
     def clear(self, path: str) -> None:
         if (self._root / path).exists():
@@ -264,11 +264,3 @@ class _S3:
                     self._client.abort_multipart_upload(
                         Bucket=self._bucket, Key=upload["Key"], UploadId=upload["UploadId"]
                     )
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -3,8 +3,6 @@
 Memory stays flat.
 """
 
-import base64
-import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +19,7 @@ from runtime.events.formats import records
 from runtime.events.ledger import LEDGER
 from runtime.events.ledger import line as ledger_line
 from runtime.events.paths import NO_EVENTS, kind_of, named, source_key
+from runtime.events.quarantine import line as quarantine_line
 from runtime.events.row import RowMaker, Unusable
 
 from .messages import Ref
@@ -171,7 +170,7 @@ class Flattener:
                 outcome.quarantined += 1
                 outcome.problem = outcome.problem or f"record {position + 1}: {unusable}"
                 raw = record.raw if isinstance(record, Broken) else record
-                quarantine.write(_quarantined("record", str(unusable), ref.uri, key, position, raw))
+                quarantine.write(quarantine_line("record", str(unusable), ref.uri, key, position, raw))
                 continue
             lines.append(text)
             size += len(text)
@@ -207,7 +206,7 @@ class Flattener:
         day = _name_day(ref.key) or (_day(opened) if opened else ref.day) or "unknown"
         stem = f"{self._settings.output_prefix}quarantine/dt={day}/{_safe_name(ref.key)}"
         metadata = {"source": metadata_source(ref.uri), "etag": opened.etag if opened else "", "kind": kind}
-        body = BytesIO(_quarantined(kind, reason, ref.uri, key))
+        body = BytesIO(quarantine_line(kind, reason, ref.uri, key))
         self._store.write_once(stem, ".jsonl", body, ref, metadata, deadline, replace=True)
         self._note(ref, opened, day, deadline, reason=reason)
 
@@ -219,20 +218,6 @@ def _joined(lines: list[bytes]) -> bytes:
 
 def _after_time(line: bytes) -> bytes:
     return line[SORT_BY]
-
-
-def _quarantined(
-    kind: str, reason: str, uri: str, key: str, position: int | None = None, record: bytes | None = None
-) -> bytes:
-    """A line as the local engine writes it: kind, reason, source, key, and for a record its position and bytes."""
-    line: dict[str, Any] = {"kind": kind, "reason": reason, "source": uri, "key": key}
-    if record is not None:
-        line["position"] = position
-        try:
-            line["record"] = record.decode()
-        except UnicodeDecodeError:
-            line["record_base64"] = base64.b64encode(record).decode()
-    return json.dumps(line).encode() + b"\n"
 
 
 def _name_day(key: str) -> str | None:

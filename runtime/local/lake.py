@@ -10,7 +10,6 @@ into place. A run killed before it never happened; one killed after it is comple
 """
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from runtime.events.ledger import LEDGER
-from runtime.lock import held
+from runtime.folder import held, sync
 
 
 class LakeError(RuntimeError):
@@ -95,13 +94,13 @@ class Lake:
             out.writelines(json.dumps(asdict(entry)) + "\n" for entry in entries)
         moves = sorted(str(path.relative_to(run / "out")) for path in (run / "out").rglob("*") if path.is_file())
         for move in moves:
-            _sync(run / "out" / move)
+            sync(run / "out" / move)
         draft = run / "manifest.draft"
         draft.write_text(json.dumps(moves), encoding="utf-8")
-        _sync(draft)
+        sync(draft)
         draft.rename(run / "manifest.json")
         try:
-            _sync(run)
+            sync(run)
             self._move_into_place(run)
             shutil.rmtree(run)
         except KeyboardInterrupt:
@@ -115,7 +114,7 @@ class Lake:
             if source.exists():  # else an earlier attempt moved it
                 target.parent.mkdir(parents=True, exist_ok=True)
                 source.replace(target)
-                _sync(target.parent)
+                sync(target.parent)
 
     def entries(self) -> Iterator[Entry]:
         """Ledger lines of all committed runs, oldest run first. Raises LakeError for a line that is none."""
@@ -131,12 +130,3 @@ class Lake:
     def partition(self, eventdate: str) -> list[Path]:
         """Parquet files of one day."""
         return sorted((self.events / f"eventdate={eventdate}").glob("*.parquet"))
-
-
-def _sync(path: Path) -> None:
-    """Have the disk hold the file or folder, so that a power cut does not undo what was said to be done."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -3,7 +3,6 @@
 Memory stays flat: records become Arrow batches every megabyte or so, and files on disk every few batches.
 """
 
-import base64
 import gc
 import io
 import json
@@ -21,6 +20,7 @@ import pyarrow.compute as pc
 from runtime.events.columns import Column
 from runtime.events.elements import BadFile, Broken
 from runtime.events.formats import records
+from runtime.events.quarantine import line as quarantine_line
 from runtime.local import staged
 from runtime.local.inputs import InputError, LogFile, S3Options, open_bytes
 from runtime.local.pool import done
@@ -175,17 +175,10 @@ class _Worker:
             state.problem = f"record {position + 1}: {reason}"
 
     def _quarantine(self, file: LogFile, position: int | None, reason: str, record: bytes | None) -> None:
-        line: dict[str, Any] = {"kind": "file" if record is None else "record", "reason": reason}
-        line |= {"source": file.uri, "key": file.key}
-        if record is not None:
-            line["position"] = position
-            try:
-                line["record"] = record.decode()
-            except UnicodeDecodeError:
-                line["record_base64"] = base64.b64encode(record).decode()
+        kind = "file" if record is None else "record"
         self._bad_records.parent.mkdir(parents=True, exist_ok=True)
-        with self._bad_records.open("a", encoding="utf-8") as out:
-            out.write(json.dumps(line) + "\n")
+        with self._bad_records.open("ab") as out:
+            out.write(quarantine_line(kind, reason, file.uri, file.key, position, record))
 
     def _forget(self, state: Staged, file: LogFile) -> None:
         """Take back what is pending and quarantined of a file: as a whole it is no good."""

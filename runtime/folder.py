@@ -1,6 +1,7 @@
-"""The lock of a lake's folder: one run at a time, whichever engine it is of."""
+"""A lake's folder on a disk: one run at a time holds it, and what was written stays written."""
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,3 +21,12 @@ def held(root: Path, error: type[Exception]) -> Iterator[None]:
             yield
     except (PermissionError, FileExistsError, NotADirectoryError) as problem:
         raise error(f"{root}: cannot be written ({problem.strerror}); name another folder with --lake") from problem
+
+
+def sync(path: Path) -> None:
+    """Have the disk hold the file or folder, so that a power cut does not undo what was said to be done."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
