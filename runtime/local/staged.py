@@ -33,7 +33,7 @@ def write(path: Path, table: pa.Table) -> None:
     row_bytes = table.nbytes // table.num_rows + 1
     table = _encoded(table)
     schema = table.schema.with_metadata({ROW_BYTES: str(row_bytes)})
-    with ipc.new_file(str(path), schema, options=ipc.IpcWriteOptions(compression="lz4")) as writer:
+    with ipc.new_file(str(path), schema, options=ipc.IpcWriteOptions(compression="lz4", use_threads=False)) as writer:
         rows = max(1, min(BATCH_ROWS, BATCH_BYTES // row_bytes))
         writer.write_table(table.take(pc.sort_indices(table, SORT)), max_chunksize=rows)
 
@@ -126,8 +126,8 @@ def _compacted(array: pa.DictionaryArray) -> pa.DictionaryArray:
 def _open(path: Path, names: list[str] | None = None) -> ipc.RecordBatchFileReader:
     """Reader of one file; with names, only those columns are decompressed."""
     source = pa.OSFile(str(path))  # not mapped: mapped pages would count as this process's memory
-    reader = ipc.open_file(source)
+    reader = ipc.open_file(source, options=ipc.IpcReadOptions(use_threads=False))
     if names is None:
         return reader
     fields = sorted(reader.schema.get_field_index(name) for name in names)
-    return ipc.open_file(source, options=ipc.IpcReadOptions(included_fields=fields))
+    return ipc.open_file(source, options=ipc.IpcReadOptions(use_threads=False, included_fields=fields))
