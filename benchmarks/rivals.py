@@ -38,15 +38,19 @@ def ours_unsorted(source: Path, out: Path) -> None:
     from runtime.local import merge, stage
     from runtime.local.inputs import S3Options, find
 
-    schema = stage.lake_schema(COLUMNS)
     out.mkdir(parents=True)
-    with pq.ParquetWriter(out / "rows.parquet", schema, compression="zstd") as writer:
-        worker: Any = stage._Worker(out, "0", PROMOTE)  # noqa: SLF001 - the part of a run that comes before the sort
+    worker: Any = stage._Worker(out, "0", PROMOTE)  # noqa: SLF001 - the part of a run that comes before the sort
+    dictionary = pa.dictionary(pa.int32(), pa.string())
+    schema = pa.schema(
+        field.with_type(dictionary) if at in worker._maker.dictionaries else field  # noqa: SLF001
+        for at, field in enumerate(stage.lake_schema(COLUMNS))
+    )
+    with pq.ParquetWriter(out / "rows.parquet", schema, compression="zstd", store_schema=False) as writer:
 
         def write() -> None:
             if worker._tables:  # noqa: SLF001
                 table = pa.concat_tables(worker._tables, promote_options="default")  # noqa: SLF001
-                writer.write_table(merge._full(table, schema))  # noqa: SLF001
+                writer.write_table(merge._full(table.unify_dictionaries(), schema))  # noqa: SLF001
             worker._tables, worker._rows, worker._bytes = [], 0, 0  # noqa: SLF001
 
         worker._to_run = write  # noqa: SLF001

@@ -7,12 +7,13 @@ a record that the structs refuse, and one whose quotes do not add up.
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -46,22 +47,25 @@ class Rows:
 
 @dataclass(slots=True)
 class _Level:
-    """One struct of the record: how msgspec decodes it, and what each of its fields is, in order."""
+    """One struct: how msgspec decodes it, and what each of its fields is, in order."""
 
     struct: Any
     fields: "list[int | _Level]"  # number of a column, or the struct below
     empty: Any
+    decode: Callable[[bytes], Any]
 
 
 @dataclass(slots=True)
 class _Found:
-    """What the columns hold, and what accounts for the records' quotes."""
+    """What the columns hold, and what accounts for the quotes of what was decoded."""
 
     arrays: dict[int, pa.Array] = field(default_factory=dict)
     json: dict[int, list[bytes | None]] = field(default_factory=dict)
     # (values of a field, quotes of its key and its value's ends)
     quotes: list[tuple[Sequence[Any] | pa.Array, int]] = field(default_factory=list)
     total: int = 0
+    below: list[tuple[_Level, list[bytes | None]]] = field(default_factory=list)
+    bad: set[int] = field(default_factory=set)
 
 
 class BatchMaker:
@@ -76,6 +80,7 @@ class BatchMaker:
         fixed = [(column.path, at) for at, column in enumerate(self.columns) if column.kind in (Kind.SCALAR, Kind.JSON)]
         self._json = {at for at, column in enumerate(self.columns) if column.kind is Kind.JSON}
         self._top = self._level("Event", fixed)
+        self.dictionaries = frozenset(at for path, at in fixed if len(path) > 1)
         self._decode = msgspec.json.Decoder(self._top.struct).decode
         self._promoted = [(at, _Promoted(table)) for at, table in self._maker.promote]
 
@@ -114,17 +119,8 @@ class BatchMaker:
         self, events: list[Any], records: Sequence[bytes], numbers: list[int], sourcefiles: Sequence[str]
     ) -> tuple[Rows, list[int]]:
         """Rows of decoded records, and which of them are to be made one by one."""
-        found = _Found()
-        self._fill(self._top, events, found)
-        bad: set[int] = set()
-        # msgspec keeps the last of repeated keys, silently (https://github.com/jcrist/msgspec/issues/648). A key has
-        # two quotes and a string two; what is decoded accounts for so many, each at a place of its own. Where a record
-        # has more, a key may have stood there twice. None can have fewer: equal sums mean that all are equal.
-        counts = [record.count(b'"') for record in records]
-        if sum(counts) != found.total:
-            bad.update(_unaccounted(found, counts, records))
-        for at, values in found.json.items():
-            found.arrays[at] = _json_text(values, bad)
+        found = self._found(self._top, events, records)
+        bad = found.bad
         times = found.arrays.get(self._eventtime)
         texts: list[Any] = times.to_pylist() if times is not None else [None] * len(events)
         usual = {text for text in set(texts) if text and _is_usual(text)}
@@ -155,23 +151,41 @@ class BatchMaker:
                 arrays |= promoted.arrays(found.json[at])
         return Rows(arrays, dates, rows), sorted(bad)
 
+    def _found(self, level: _Level, structs: list[Any], contents: Sequence[bytes]) -> _Found:
+        """What the structs hold that these contents were decoded to, and which of them are `bad`."""
+        found = _Found()
+        self._fill(level, structs, found)
+        # msgspec keeps the last of repeated keys, silently (https://github.com/jcrist/msgspec/issues/648). A key has
+        # two quotes and a string two; what is decoded accounts for so many, each at a place of its own. Where a struct
+        # has more, a key may have stood there twice. None can have fewer: equal sums mean that all are equal.
+        if _count_quotes(contents) != found.total:
+            found.bad.update(_unaccounted(found, contents))
+        for at, values in found.json.items():
+            found.arrays[at] = _json_text(values, found.bad)
+        for below, values in found.below:
+            self._expand(below, values, found)
+        return found
+
     def _fill(self, level: _Level, structs: list[Any], found: _Found) -> None:
-        """Arrays of the columns of one struct and those below it."""
+        """Arrays of the columns of one struct and those decoded with it."""
         size = len(structs)
         for node, values in zip(level.fields, zip(*map(_astuple, structs), strict=True), strict=True):
-            if isinstance(node, _Level):
+            if isinstance(node, _Level) and level is not self._top:
                 present = len(list(filter(None, values)))
                 if present:
                     found.total += 2 * present
                     found.quotes.append((values, 2))
                     self._fill(node, [node.empty if value is None else value for value in values], found)
-            elif node in self._json:
-                contents = [None if value is None else bytes(value) for value in values]
-                array = pa.array(contents, _BINARY)
-                if array.null_count < size:
-                    found.json[node] = contents
-                    found.total += 2 * (size - array.null_count) + b"".join(filter(None, contents)).count(b'"')
-                    found.quotes.append((array, 2))
+            elif isinstance(node, _Level) or node in self._json:
+                present = size - values.count(None)
+                if present:
+                    contents = [None if value is None else bytes(value) for value in values]
+                    found.total += 2 * present + _count_quotes(filter(None, contents))
+                    found.quotes.append((contents, 2))
+                    if isinstance(node, _Level):
+                        found.below.append((node, contents))
+                    else:
+                        found.json[node] = contents
             else:
                 try:
                     array, quotes = pa.array(values, _STRING), 4
@@ -182,13 +196,40 @@ class BatchMaker:
                     found.total += quotes * (size - array.null_count)
                     found.quotes.append((array, quotes))
 
+    def _expand(self, level: _Level, contents: list[bytes | None], found: _Found) -> None:
+        """Columns of a struct of the record, as dictionaries: the same caller stands in one record after another."""
+        distinct = [content for content in dict.fromkeys(contents) if content is not None]
+        number = {content: at for at, content in enumerate(distinct)}
+        structs = []
+        refused = set()
+        for at, content in enumerate(distinct):
+            try:
+                structs.append(level.decode(content) or level.empty)
+            except _REFUSED:
+                structs.append(level.empty)
+                refused.add(at)
+        below = self._found(level, structs, distinct)
+        bad = below.bad | refused
+        places = [number.get(content) for content in contents]
+        if bad:
+            found.bad.update(row for row, place in enumerate(places) if place in bad)
+        indices = pa.array(places, pa.int32())
+        for at, array in below.arrays.items():
+            encoded = array.dictionary_encode()
+            found.arrays[at] = pa.DictionaryArray.from_arrays(encoded.indices.take(indices), encoded.dictionary)
+        for at, values in below.json.items():
+            found.json[at] = [None if place is None else values[place] for place in places]
+
     def _one_by_one(self, rows: list[tuple[int, Row]]) -> Rows:
         """Rows that `RowMaker.row` made."""
         arrays: dict[int, pa.Array] = {}
         for at, values in enumerate(zip(*(self._maker.full(row) for _, row in rows), strict=True)):
             array = pa.array(values, _STRING)
-            if array.null_count < len(rows):
-                arrays[at] = array.cast(_INSTANT).cast(TIMESTAMP) if at == self._eventtime else array
+            if array.null_count == len(rows):
+                continue
+            if at == self._eventtime:
+                array = array.cast(_INSTANT).cast(TIMESTAMP)
+            arrays[at] = array.dictionary_encode() if at in self.dictionaries else array
         dates = pa.array([row.eventdate for _, row in rows], _STRING)
         return Rows(arrays, dates, pa.array([at for at, _ in rows], pa.int32()))
 
@@ -202,10 +243,10 @@ class BatchMaker:
                 nodes.append(at)
         for key in dict.fromkeys(path[0] for path, _ in paths if len(path) > 1):
             below = self._level(f"{name}_{key}", [(path[1:], at) for path, at in paths if path[0] == key])
-            fields.append((key, below.struct | None, None))
+            fields.append((key, msgspec.Raw if name == "Event" else below.struct | None, None))
             nodes.append(below)
         struct = msgspec.defstruct(name, fields, forbid_unknown_fields=True, gc=False)
-        return _Level(struct, nodes, struct())
+        return _Level(struct, nodes, struct(), msgspec.json.Decoder(struct | None).decode)
 
 
 def _is_usual(text: str) -> bool:
@@ -230,22 +271,26 @@ def _flags(values: Sequence[Any], found: _Found) -> pa.Array:
         return pa.array([str(v).lower() if isinstance(v, bool) else v for v in values], _STRING)
 
 
-def _unaccounted(found: _Found, counts: list[int], records: Sequence[bytes]) -> list[int]:
-    """Numbers of the records with quotes that the decoded keys and strings do not account for."""
-    expected = pa.nulls(len(counts), pa.int64()).fill_null(0)
+def _count_quotes(contents: Iterable[bytes]) -> int:
+    return int(np.count_nonzero(np.frombuffer(b"".join(contents), np.uint8) == ord('"')))
+
+
+def _unaccounted(found: _Found, contents: Sequence[bytes]) -> list[int]:
+    """Numbers of the contents with quotes that the decoded keys and strings do not account for."""
+    expected = np.zeros(len(contents), np.int64)
     for values, ends in found.quotes:
         if isinstance(values, pa.Array):
-            present = values.is_valid()
-            inner = pc.count_substring(values, '"').fill_null(0)
-            expected = pc.add(expected, inner.cast(pa.int64()))
+            present = values.is_valid().to_numpy(zero_copy_only=False)
+            expected += pc.count_substring(values, '"').fill_null(0).to_numpy(zero_copy_only=False)
         else:
-            present = pa.array([value is not None for value in values])
-        expected = pc.add(expected, pc.multiply(present.cast(pa.int64()), ends))
+            present = np.array([value is not None for value in values])
+            expected += [value.count(b'"') if isinstance(value, bytes) else 0 for value in values]
+        expected += present * ends
     # A quote escaped as one is in a string's value; with \u0022 a value has one that the record does not.
     return [
-        row
-        for row, (count, accounted) in enumerate(zip(counts, expected.to_pylist(), strict=True))
-        if count != accounted or b"\\u0022" in records[row]
+        at
+        for at, (content, accounted) in enumerate(zip(contents, expected.tolist(), strict=True))
+        if content.count(b'"') != accounted or b"\\u0022" in content
     ]
 
 

@@ -43,7 +43,9 @@ def _encoded(table: pa.Table) -> pa.Table:
     columns = {}
     for name in table.column_names:
         array = table[name].combine_chunks()
-        if array.type == pa.string() and name not in INDEX:
+        if array.type == DICTIONARY and len(array.dictionary) > FEW_VALUES:
+            array = array.cast(pa.string())
+        elif array.type == pa.string() and name not in INDEX:
             encoded = array.dictionary_encode()
             if len(encoded.dictionary) <= FEW_VALUES:
                 array = encoded
