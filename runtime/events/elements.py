@@ -11,13 +11,15 @@ import re
 import zlib
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Generic, TypeVar, overload
 
 import msgspec
 from isal import igzip, isal_zlib
 
 from runtime.events.columns import FIXED
 from runtime.events.row import pairs
+
+T = TypeVar("T")
 
 CHUNK = 1 << 16  # what is unpacked at a time: small enough to stay in a core's own cache
 HEAD = 64  # bytes that tell the forms of JSON apart
@@ -36,6 +38,18 @@ class Broken:
 
     raw: bytes
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Many(Generic[T]):
+    """Records that stand one after another: the JSON array of them, and what each was decoded to."""
+
+    content: bytes
+    decoded: list[T]
+
+    def records(self) -> list[bytes]:
+        """Each record's own bytes."""
+        return [bytes(raw).strip(SPACE) for raw in _LIST.decode(self.content)]
 
 
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
@@ -119,8 +133,19 @@ class Source:
         return self.buffer
 
 
-def array(source: Source, start: int, opening: bytes) -> Iterator[bytes | Broken]:
+@overload
+def array(source: Source, start: int, opening: bytes) -> Iterator[bytes | Broken]: ...
+@overload
+def array(
+    source: Source, start: int, opening: bytes, decode: Callable[[bytes], list[T]] | None
+) -> Iterator[bytes | Broken | Many[T]]: ...
+def array(
+    source: Source, start: int, opening: bytes, decode: Callable[[bytes], list[T]] | None = None
+) -> Iterator[bytes | Broken | Many[T]]:
     """Elements of the array whose content begins at `start`; `opening` is what stands before it, without spaces.
+
+    With `decode`, which takes an array of objects, those that it takes come decoded, Many at a time: each byte is
+    then parsed once, not twice. It raises a MsgspecError, UnicodeDecodeError or RecursionError for what it refuses.
 
     Then the buffer holds what follows the document that this completes: nothing, or the beginning of another one.
     """
@@ -130,11 +155,12 @@ def array(source: Source, start: int, opening: bytes) -> Iterator[bytes | Broken
         # string or a nested array, what is before it is no valid list, and the elements are taken one by one.
         cut = source.buffer.rfind(b"},{")
         if cut > 0:
-            try:
-                found = _LIST.decode(b"[" + source.buffer[: cut + 1] + b"]")
-            except (msgspec.MsgspecError, RecursionError):
-                found = None
-            if found is not None:
+            content = b"[" + source.buffer[: cut + 1] + b"]"
+            decoded = None if decode is None else _tried(decode, content)
+            if decoded is not None:
+                yield Many(content, decoded)
+                source.buffer = source.buffer[cut + 2 :]
+            elif (found := _tried(_LIST.decode, content)) is not None:
                 for raw in found:
                     yield _object(bytes(raw))
                 source.buffer = source.buffer[cut + 2 :]
@@ -142,6 +168,13 @@ def array(source: Source, start: int, opening: bytes) -> Iterator[bytes | Broken
         if ended:
             break
     _complete(source, opening)
+
+
+def _tried(decode: Callable[[bytes], list[T]], content: bytes) -> list[T] | None:
+    try:
+        return decode(content)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def _complete(source: Source, opening: bytes) -> None:

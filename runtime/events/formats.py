@@ -5,18 +5,28 @@ arrays), `documents` (other JSON) and `history` (CSV).
 """
 
 import re
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, TypeVar, overload
 
-from runtime.events.elements import BadFile, Broken, Source, array
+from runtime.events.elements import BadFile, Broken, Many, Source, array
+
+T = TypeVar("T")
 
 _LOG_FILE = re.compile(rb'\s*\{\s*"Records"\s*:\s*\[')
 _LOOKUP = re.compile(rb'\s*\{\s*"Events"\s*:\s*\[')
 _ARRAY = re.compile(rb"\s*\[")
 
 
-def records(stream: BinaryIO, *, limit_bytes: int | None = None) -> Iterator[bytes | Broken]:
-    """Each record's bytes in the order of the file, or what is Broken.
+@overload
+def records(stream: BinaryIO, *, limit_bytes: int | None = None) -> Iterator[bytes | Broken]: ...
+@overload
+def records(
+    stream: BinaryIO, *, decode: Callable[[bytes], list[T]], limit_bytes: int | None = None
+) -> Iterator[bytes | Broken | Many[T]]: ...
+def records(
+    stream: BinaryIO, *, decode: Callable[[bytes], list[T]] | None = None, limit_bytes: int | None = None
+) -> Iterator[bytes | Broken | Many[T]]:
+    """Each record's bytes in the order of the file, or what is Broken; with `decode`, log files' records as Many.
 
     Reads: CloudTrail's log files (gzip or not), a plain array, JSON documents one after another (lines or not), the
     CLI's `lookup-events`, the console's event history as JSON or CSV, EventBridge wrappers; UTF-16 becomes UTF-8.
@@ -27,7 +37,7 @@ def records(stream: BinaryIO, *, limit_bytes: int | None = None) -> Iterator[byt
     if not head.strip():
         raise BadFile("empty file")
     if found := _LOG_FILE.match(head):
-        yield from array(source, found.end(), b'{"Records":[')
+        yield from array(source, found.end(), b'{"Records":[', decode)
         if not source.buffer:
             return
     # What is below is not needed for log files: the Lambda starts without it.

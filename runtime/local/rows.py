@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from runtime.events.columns import PROMOTE, Kind
+from runtime.events.elements import Many
 from runtime.events.fast import TypeTree
 from runtime.events.row import Row, RowMaker, Unusable, copy_promoted
 
@@ -82,24 +84,45 @@ class BatchMaker:
         self._top = self._level("Event", fixed)
         self.dictionaries = frozenset(at for path, at in fixed if len(path) > 1)
         self._decode = msgspec.json.Decoder(self._top.struct).decode
+        self.decode = msgspec.json.Decoder(list[self._top.struct]).decode  # type: ignore[name-defined]
         self._promoted = [(at, _Promoted(table)) for at, table in self._maker.promote]
 
-    def rows(self, records: Sequence[bytes], sourcefiles: Sequence[str]) -> tuple[list[Rows], list[tuple[int, str]]]:
-        """Rows of the records, and (number of the record, reason) of each that can have none, in order."""
-        decode = self._decode
+    def rows(
+        self, pieces: Sequence[bytes | Many[Any]], sourcefiles: Sequence[str]
+    ) -> tuple[list[Rows], list[tuple[int, str]]]:
+        """Rows of the records, and (number of the record, reason) of each that can have none, in order.
+
+        The pieces are records or Many that `decode` made; `sourcefiles` has one for each piece.
+        """
         events: list[Any] = []
         taken: list[int] = []
         odd: list[int] = []
-        for at, record in enumerate(records):
+        written: list[bytes] = []  # what the events were decoded from
+        files: list[str] = []  # by record
+        for piece, file in zip(pieces, sourcefiles, strict=True):
+            if isinstance(piece, Many):
+                events += piece.decoded
+                taken += range(len(files), len(files) + len(piece.decoded))
+                written.append(piece.content)
+                files += [file] * len(piece.decoded)
+                continue
             try:
-                events.append(decode(record))
+                events.append(self._decode(piece))
             except _REFUSED:
-                odd.append(at)
+                odd.append(len(files))
             else:
-                taken.append(at)
+                taken.append(len(files))
+                written.append(piece)
+            files.append(file)
+
+        @cache
+        def records() -> list[bytes]:  # seldom needed
+            return cut(pieces)
+
         result: list[Rows] = []
         if events:
-            made, bad = self._columns(events, [records[at] for at in taken] if odd else records, taken, sourcefiles)
+            found = self._found(self._top, events, written, lambda: [records()[at] for at in taken])
+            made, bad = self._columns(found, taken, files)
             odd += (taken[row] for row in bad)
             if len(made.records):
                 result.append(made)
@@ -108,36 +131,33 @@ class BatchMaker:
             rows: list[tuple[int, Row]] = []
             for at in sorted(odd):
                 try:
-                    rows.append((at, self._maker.row(records[at], sourcefiles[at])))
+                    rows.append((at, self._maker.row(records()[at], files[at])))
                 except Unusable as unusable:
                     refused.append((at, str(unusable)))
             if rows:
                 result.append(self._one_by_one(rows))
         return result, refused
 
-    def _columns(
-        self, events: list[Any], records: Sequence[bytes], numbers: list[int], sourcefiles: Sequence[str]
-    ) -> tuple[Rows, list[int]]:
+    def _columns(self, found: _Found, numbers: list[int], sourcefiles: Sequence[str]) -> tuple[Rows, list[int]]:
         """Rows of decoded records, and which of them are to be made one by one."""
-        found = self._found(self._top, events, records)
-        bad = found.bad
+        bad, size = found.bad, len(numbers)
         times = found.arrays.get(self._eventtime)
-        texts: list[Any] = times.to_pylist() if times is not None else [None] * len(events)
+        texts: list[Any] = times.to_pylist() if times is not None else [None] * size
         usual = {text for text in set(texts) if text and _is_usual(text)}
         identities = found.arrays.get(self._eventid)
         if identities is None:
-            bad.update(range(len(events)))
+            bad.update(range(size))
         else:
             made_up = pc.or_(pc.equal(identities, ""), pc.starts_with(identities, "sha256:"))
             if identities.null_count or pc.any(made_up).as_py():
                 bad.update(pc.indices_nonzero(pc.fill_null(made_up, True)).to_pylist())
         bad.update(row for row, text in enumerate(texts) if text not in usual)
-        if len(bad) == len(events):
+        if len(bad) == size:
             return Rows({}, pa.nulls(0, _STRING), pa.array([], pa.int32())), sorted(bad)
         dates = pa.array([text[:10] if text else None for text in texts], _STRING)
         rows = pa.array(numbers, pa.int32())
         if bad:
-            keep = pa.array([row not in bad for row in range(len(events))], _BOOL)
+            keep = pa.array([row not in bad for row in range(size)], _BOOL)
             dates, rows = dates.filter(keep), rows.filter(keep)
             found.arrays = {at: array.filter(keep) for at, array in found.arrays.items()}
             found.json = {
@@ -151,15 +171,17 @@ class BatchMaker:
                 arrays |= promoted.arrays(found.json[at])
         return Rows(arrays, dates, rows), sorted(bad)
 
-    def _found(self, level: _Level, structs: list[Any], contents: Sequence[bytes]) -> _Found:
-        """What the structs hold that these contents were decoded to, and which of them are `bad`."""
+    def _found(
+        self, level: _Level, structs: list[Any], written: Iterable[bytes], each: Callable[[], Sequence[bytes]]
+    ) -> _Found:
+        """What the structs hold, and which are `bad`; `written` is all that they were decoded from, `each` one by one."""
         found = _Found()
         self._fill(level, structs, found)
         # msgspec keeps the last of repeated keys, silently (https://github.com/jcrist/msgspec/issues/648). A key has
         # two quotes and a string two; what is decoded accounts for so many, each at a place of its own. Where a struct
         # has more, a key may have stood there twice. None can have fewer: equal sums mean that all are equal.
-        if _count_quotes(contents) != found.total:
-            found.bad.update(_unaccounted(found, contents))
+        if _count_quotes(written) != found.total:
+            found.bad.update(_unaccounted(found, each()))
         for at, values in found.json.items():
             found.arrays[at] = _json_text(values, found.bad)
         for below, values in found.below:
@@ -208,7 +230,7 @@ class BatchMaker:
             except _REFUSED:
                 structs.append(level.empty)
                 refused.add(at)
-        below = self._found(level, structs, distinct)
+        below = self._found(level, structs, distinct, lambda: distinct)
         bad = below.bad | refused
         places = [number.get(content) for content in contents]
         if bad:
@@ -269,6 +291,11 @@ def _flags(values: Sequence[Any], found: _Found) -> pa.Array:
         found.total += 2 * (len(strings) - strings.count(None))
         found.quotes.append((strings, 2))
         return pa.array([str(v).lower() if isinstance(v, bool) else v for v in values], _STRING)
+
+
+def cut(pieces: Iterable[bytes | Many[Any]]) -> list[bytes]:
+    """The pieces' records one by one."""
+    return [record for piece in pieces for record in (piece.records() if isinstance(piece, Many) else (piece,))]
 
 
 def _count_quotes(contents: Iterable[bytes]) -> int:
