@@ -31,18 +31,25 @@ _NOTHING = pa.array(["null", "{}"])
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ", re.ASCII)
 _PLAIN = frozenset("-0123456789tf")  # how a number or boolean begins
 _astuple = msgspec.structs.astuple
+_decode_strings = msgspec.json.Decoder(list[str]).decode
 _decode_level = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+Sparse = dict[int, tuple[list[int], list[str]]]
+"""Columns that few rows have a value in: by column number, those rows' numbers, in no promised order, and values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Some rows as Arrow arrays of one length: by column number, those that are not null in all rows.
 
-    `records` says which of the given records each row is (int32); the rows are in no promised order.
+    `records` says which of the given records each row is (int32); the rows are in no promised order. `sparse` has the
+    promoted columns, and `arrays` all others.
     """
 
     arrays: dict[int, pa.Array]
+    sparse: Sparse
     eventdate: pa.Array
     records: pa.Array
 
@@ -85,7 +92,6 @@ class BatchMaker:
         self.dictionaries = frozenset(at for path, at in fixed if len(path) > 1)
         self._decode = msgspec.json.Decoder(self._top.struct).decode
         self.decode = msgspec.json.Decoder(list[self._top.struct]).decode  # type: ignore[name-defined]
-        self._promoted = [(at, _Promoted(table)) for at, table in self._maker.promote]
 
     def rows(
         self, pieces: Sequence[bytes | Many[Any]], sourcefiles: Sequence[str]
@@ -153,7 +159,7 @@ class BatchMaker:
                 bad.update(pc.indices_nonzero(pc.fill_null(made_up, True)).to_pylist())
         bad.update(row for row, text in enumerate(texts) if text not in usual)
         if len(bad) == size:
-            return Rows({}, pa.nulls(0, _STRING), pa.array([], pa.int32())), sorted(bad)
+            return Rows({}, {}, pa.nulls(0, _STRING), pa.array([], pa.int32())), sorted(bad)
         dates = pa.array([text[:10] if text else None for text in texts], _STRING)
         rows = pa.array(numbers, pa.int32())
         if bad:
@@ -166,10 +172,13 @@ class BatchMaker:
         arrays = {at: array for at, array in found.arrays.items() if array.null_count < len(array)}
         arrays[self._sourcefile] = pa.array([sourcefiles[at] for at in rows.to_pylist()], _STRING)
         arrays[self._eventtime] = arrays[self._eventtime].cast(_INSTANT).cast(TIMESTAMP)
-        for at, promoted in self._promoted:
+        sparse: Sparse = defaultdict(lambda: ([], []))
+        for at, table in self._maker.promote:
             if at in arrays:
-                arrays |= promoted.arrays(found.json[at])
-        return Rows(arrays, dates, rows), sorted(bad)
+                # What is shorter has nothing in it: null, {}, [].
+                held = [(row, text) for row, text in enumerate(found.json[at]) if text is not None and len(text) > 4]
+                _copy_promoted(table, [row for row, _ in held], [text for _, text in held], sparse)
+        return Rows(arrays, sparse, dates, rows), sorted(bad)
 
     def _found(
         self, level: _Level, structs: list[Any], written: Iterable[bytes], each: Callable[[], Sequence[bytes]]
@@ -221,7 +230,7 @@ class BatchMaker:
     def _expand(self, level: _Level, contents: list[bytes | None], found: _Found) -> None:
         """Columns of a struct of the record, as dictionaries: the same caller stands in one record after another."""
         distinct = [content for content in dict.fromkeys(contents) if content is not None]
-        number = {content: at for at, content in enumerate(distinct)}
+        number: dict[bytes | None, int] = {content: at for at, content in enumerate(distinct)}
         structs = []
         refused = set()
         for at, content in enumerate(distinct):
@@ -245,15 +254,20 @@ class BatchMaker:
     def _one_by_one(self, rows: list[tuple[int, Row]]) -> Rows:
         """Rows that `RowMaker.row` made."""
         arrays: dict[int, pa.Array] = {}
-        for at, values in enumerate(zip(*(self._maker.full(row) for _, row in rows), strict=True)):
+        for at, values in enumerate(zip(*(row.dense for _, row in rows), strict=True)):
             array = pa.array(values, _STRING)
             if array.null_count == len(rows):
                 continue
             if at == self._eventtime:
                 array = array.cast(_INSTANT).cast(TIMESTAMP)
             arrays[at] = array.dictionary_encode() if at in self.dictionaries else array
+        sparse: Sparse = defaultdict(lambda: ([], []))
+        for number, (_, row) in enumerate(rows):
+            for at, value in row.promoted:
+                sparse[at][0].append(number)
+                sparse[at][1].append(value)
         dates = pa.array([row.eventdate for _, row in rows], _STRING)
-        return Rows(arrays, dates, pa.array([at for at, _ in rows], pa.int32()))
+        return Rows(arrays, sparse, dates, pa.array([at for at, _ in rows], pa.int32()))
 
     def _level(self, name: str, paths: list[tuple[tuple[str, ...], int]]) -> _Level:
         """Struct of the fields with these paths, its own first."""
@@ -339,47 +353,52 @@ def _json_text(contents: list[bytes | None], bad: set[int]) -> pa.Array:
     return pc.if_else(pc.is_in(text, _NOTHING), None, text)
 
 
-class _Promoted:
-    """Copies of the promoted paths of one JSON column."""
+def _copy_promoted(table: TypeTree, rows: Iterable[int], contents: Iterable[bytes], sparse: Sparse) -> None:
+    """Add what the promoted paths of `table` find in JSON contents, each of the row with its number.
 
-    def __init__(self, table: TypeTree) -> None:
-        self._table = table
-        self._number = {key: node for key, node in table.items() if isinstance(node, int)}
-        self._key = {node: key for key, node in self._number.items()}
+    As `copy_promoted` does for one; here a key's values are made texts all at once.
+    """
+    found: defaultdict[str, tuple[list[int], list[Any]]] = defaultdict(lambda: ([], []))
+    known = table.__contains__
+    for row, content in zip(rows, contents, strict=True):
+        try:
+            level = _decode_level(content)
+        except _REFUSED:
+            text = content.decode().lstrip()
+            if text[0] == "{":
+                _copy_carefully(table, row, text, sparse)
+            continue
+        for key in filter(known, level):
+            places, raws = found[key]
+            places.append(row)
+            raws.append(level[key])
+    for key, (places, raws) in found.items():
+        node = table[key]
+        if isinstance(node, dict):
+            inner = [(row, content) for row, raw in zip(places, raws, strict=True) if len(content := bytes(raw)) > 2]
+            _copy_promoted(node, [row for row, _ in inner], [content for _, content in inner], sparse)
+        elif (texts := _texts(raws)) is not None:
+            rows_so_far, texts_so_far = sparse[node]
+            rows_so_far += places
+            texts_so_far += texts
+        else:
+            for row, raw in zip(places, raws, strict=True):
+                _copy_carefully({key: node}, row, f"{{{json.dumps(key)}:{str(raw, 'utf-8')}}}", sparse)
 
-    def arrays(self, contents: list[bytes | None]) -> dict[int, pa.Array]:
-        """Columns by number, those that are not null in all rows."""
-        keys, size = self._table.keys(), len(contents)
-        # By the key where the path ends at the top, else by the column's number.
-        columns: defaultdict[str | int, list[str | None]] = defaultdict(lambda: [None] * size)
-        for row, content in enumerate(contents):
-            if content is None or len(content) < 5:  # null, {}, []: nothing in it
-                continue
-            try:
-                found = _decode_level(content)
-            except _REFUSED:
-                text = content.decode().lstrip()
-                if text[0] == "{":
-                    self._careful(text, row, columns)
-                continue
-            for key in keys & found.keys():
-                raw = str(found[key], "utf-8")
-                first = raw[0]
-                if first == '"' and "\\" not in raw:
-                    columns[key][row] = raw[1:-1]
-                elif first in _PLAIN:
-                    columns[key][row] = raw
-                elif raw != "null":
-                    self._careful(f"{{{json.dumps(key)}:{raw}}}", row, columns)
-        arrays = {}
-        for place, values in columns.items():
-            at = self._number.get(place) if isinstance(place, str) else place
-            if at is not None:  # else a scalar where the paths go deeper
-                arrays[at] = pa.array(values, _STRING)
-        return arrays
 
-    def _careful(self, text: str, row: int, columns: dict[str | int, list[str | None]]) -> None:
-        pairs: list[tuple[int, str]] = []
-        copy_promoted(text, self._table, pairs)
-        for at, value in pairs:
-            columns[self._key.get(at, at)][row] = value
+def _copy_carefully(table: TypeTree, row: int, text: str, sparse: Sparse) -> None:
+    pairs: list[tuple[int, str]] = []
+    copy_promoted(text, table, pairs)
+    for at, value in pairs:
+        rows, texts = sparse[at]
+        rows.append(row)
+        texts.append(value)
+
+
+def _texts(raws: list[Any]) -> list[str] | None:
+    """Texts of JSON values that are all strings, or all numbers and booleans; None for others."""
+    try:
+        return _decode_strings(b"[" + b",".join(raws) + b"]")
+    except _REFUSED:
+        texts = b"\n".join(raws).decode().split("\n")
+        return texts if len(texts) == len(raws) and _PLAIN.issuperset(text[0] for text in texts) else None

@@ -9,6 +9,7 @@ import json
 import re
 import shutil
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -87,6 +88,8 @@ class _Worker:
         self._pending: list[tuple[bytes | Broken | Many[Any], Staged, LogFile, int]] = []
         self._pending_records = self._pending_bytes = 0
         self._tables: list[pa.Table] = []
+        # The promoted columns of these tables: numbers of the rows that have a value, and the values.
+        self._sparse: defaultdict[str, tuple[list[Any], list[str]]] = defaultdict(lambda: ([], []))
         self._rows = self._bytes = self._runs = 0
         quarantine = run / "out" / "quarantine" / run.name
         self._bad_files = quarantine / "files"
@@ -126,11 +129,13 @@ class _Worker:
         pieces: list[Any] = [item[0] for item in whole]
         made, refused = self._made(pieces, [file.key for _, _, file, _ in whole])
         counts = [_count(piece) for piece in pieces]
-        bad = [(state, file, at, piece.reason, piece.raw) for piece, state, file, at in items if isinstance(piece, Broken)]
+        bad = [
+            (state, file, at, piece.reason, piece.raw) for piece, state, file, at in items if isinstance(piece, Broken)
+        ]
         starts = [0, *accumulate(counts)]
         for record, reason in refused:
             at = bisect_right(starts, record) - 1
-            piece, state, file, position = whole[at]
+            _, state, file, position = whole[at]
             place = record - starts[at]
             bad.append((state, file, position + place, reason, cut([pieces[at]])[place]))
         for one in sorted(bad, key=lambda one: (one[0].number, one[2])):
@@ -142,6 +147,10 @@ class _Worker:
             columns = {self._maker.columns[at].name: array for at, array in rows.arrays.items()}
             columns |= {"_file": numbers.take(rows.records), "_position": positions.take(rows.records)}
             self._tables.append(pa.table(columns | {"eventdate": rows.eventdate}))
+            for at, (having, values) in rows.sparse.items():
+                where, texts = self._sparse[self._maker.columns[at].name]
+                where.append(np.array(having) + self._rows)
+                texts += values
             self._rows += len(rows.records)
         done(records=len(items) - len(whole) + starts[-1])
         self._bytes += self._pending_bytes
@@ -167,13 +176,21 @@ class _Worker:
             refused += ((at, reason) for _, reason in reasons)
         return made, refused
 
+    def _table(self) -> pa.Table:
+        """Take the rows made so far."""
+        table = pa.concat_tables(self._tables, promote_options="default")
+        for name, (where, texts) in self._sparse.items():
+            table = table.append_column(name, staged.scattered(self._rows, np.concatenate(where), texts))
+        self._tables = []
+        self._sparse.clear()
+        self._rows = self._bytes = 0
+        return table
+
     def _to_run(self) -> None:
         """Write the rows made so far, a sorted file for each day."""
         if not self._tables:
             return
-        table = pa.concat_tables(self._tables, promote_options="default")
-        self._tables = []
-        self._rows = self._bytes = 0
+        table = self._table()
         table_days = table["eventdate"]
         table = table.drop_columns(["eventdate"])
         days = table_days.unique().to_pylist()
@@ -219,12 +236,11 @@ def _count(piece: bytes | Broken | Many[Any]) -> int:
 
 
 def content_of(piece: bytes | Broken | Many[Any]) -> bytes:
+    """The bytes of the file that the piece was made of."""
     return piece.content if isinstance(piece, Many) else piece.raw if isinstance(piece, Broken) else piece
 
 
-def _pieces(
-    file: LogFile, s3: S3Options, decode: Callable[[bytes], list[Any]]
-) -> Iterator[bytes | Broken | Many[Any]]:
+def _pieces(file: LogFile, s3: S3Options, decode: Callable[[bytes], list[Any]]) -> Iterator[bytes | Broken | Many[Any]]:
     """The file's records. Raises BadFile or _Unread; what goes wrong where they are used passes by."""
     try:
         with open_bytes(file, s3) as stream:

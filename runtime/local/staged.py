@@ -7,7 +7,9 @@ few values is a dictionary: sorting, writing and taking its rows then moves four
 
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import ipc
@@ -36,6 +38,15 @@ def write(path: Path, table: pa.Table) -> None:
     with ipc.new_file(str(path), schema, options=ipc.IpcWriteOptions(compression="lz4", use_threads=False)) as writer:
         rows = max(1, min(BATCH_ROWS, BATCH_BYTES // row_bytes))
         writer.write_table(table.take(pc.sort_indices(table, SORT)), max_chunksize=rows)
+
+
+def scattered(size: int, where: Any, texts: list[str]) -> pa.DictionaryArray:
+    """A column of `size` rows with these texts in the rows with these numbers (an array of numpy's), else null."""
+    encoded = pa.array(texts, pa.string()).dictionary_encode()
+    indices, absent = np.zeros(size, np.int32), np.ones(size, np.bool_)
+    indices[where] = encoded.indices.to_numpy()
+    absent[where] = False
+    return pa.DictionaryArray.from_arrays(pa.array(indices, mask=absent), encoded.dictionary)
 
 
 def _encoded(table: pa.Table) -> pa.Table:

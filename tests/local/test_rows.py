@@ -41,6 +41,10 @@ def by_the_batch(pieces: list):
         for row, (at, day) in enumerate(zip(part.records.to_pylist(), part.eventdate.to_pylist(), strict=True)):
             assert found[at] is None
             values = {name: column[row] for name, column in columns.items()}
+            for number, (rows, texts) in part.sparse.items():
+                if row in rows:
+                    assert rows.count(row) == 1
+                    values[COLUMNS[number].name] = texts[rows.index(row)]
             found[at] = (day, {name: value for name, value in values.items() if value is not None})
     for at, reason in refused:
         assert found[at] is None
