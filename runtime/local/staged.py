@@ -32,8 +32,8 @@ def write(path: Path, table: pa.Table) -> None:
             table = table.append_column(name, pa.nulls(table.num_rows, pa.string()))
     table = table.select([n for n in table.column_names if n in INDEX or table[n].null_count < table.num_rows])
     path.parent.mkdir(parents=True, exist_ok=True)
-    row_bytes = table.nbytes // table.num_rows + 1
     table = _encoded(table)
+    row_bytes = sum(map(_text_bytes, table.columns)) // table.num_rows + 1
     schema = table.schema.with_metadata({ROW_BYTES: str(row_bytes)})
     with ipc.new_file(str(path), schema, options=ipc.IpcWriteOptions(compression="lz4", use_threads=False)) as writer:
         rows = max(1, min(BATCH_ROWS, BATCH_BYTES // row_bytes))
@@ -62,6 +62,15 @@ def _encoded(table: pa.Table) -> pa.Table:
                 array = encoded
         columns[name] = array
     return pa.table(columns)
+
+
+def _text_bytes(column: pa.ChunkedArray) -> int:
+    """Bytes of the column if it were no dictionary, as it is once another file has too many values for one."""
+    if column.type != DICTIONARY:
+        return int(column.nbytes)
+    array = column.chunk(0)
+    lengths = pc.binary_length(array.dictionary).take(array.indices)
+    return int(pc.sum(lengths).as_py() or 0) + array.indices.nbytes
 
 
 class StagedDay:
