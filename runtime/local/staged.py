@@ -70,7 +70,7 @@ def _text_bytes(column: pa.ChunkedArray) -> int:
         return int(column.nbytes)
     array = column.chunk(0)
     lengths = pc.binary_length(array.dictionary).take(array.indices)
-    return int(pc.sum(lengths).as_py() or 0) + array.indices.nbytes
+    return int(pc.sum(lengths).as_py() or 0) + int(array.indices.nbytes)
 
 
 class StagedDay:
