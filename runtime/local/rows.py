@@ -183,7 +183,7 @@ class BatchMaker:
     def _found(
         self, level: _Level, structs: list[Any], written: Iterable[bytes], each: Callable[[], Sequence[bytes]]
     ) -> _Found:
-        """What the structs hold and which are `bad`; they were decoded from `written`, of which `each` gives them singly."""
+        """What the structs hold and which are `bad`; they come from `written`, which `each` gives one by one."""
         found = _Found()
         self._fill(level, structs, found)
         # msgspec keeps the last of repeated keys, silently (https://github.com/jcrist/msgspec/issues/648). A key has
