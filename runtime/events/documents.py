@@ -24,10 +24,10 @@ from runtime.events.elements import (
 )
 from runtime.events.row import pairs
 
-# Documents up to here are looked for with the standard library's parser, which makes Python objects of them.
-SMALL = 4 << 20
-# So many pieces that are no event, of SMALL bytes together, may stand before the first event; with more, each is given.
+# So many pieces that are no event, of so many bytes together, may stand before the first event; with more, each is
+# given.
 HELD = 1_000
+HELD_BYTES = 4 << 20
 
 _LEVEL = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _SPACES = re.compile(rb"[ \t\r\n]*")
@@ -41,7 +41,7 @@ def documents(source: Source, *, first: bool = True) -> Iterator[bytes | Broken]
     size = 0
     for piece in _pieces(source):
         if held is not None:
-            if isinstance(piece, Broken) and len(held) < HELD and size < SMALL:
+            if isinstance(piece, Broken) and len(held) < HELD and size < HELD_BYTES:
                 held.append(piece)
                 size += len(piece.raw)
                 continue
@@ -95,10 +95,11 @@ def _pieces(source: Source) -> Iterator[bytes | Broken]:
         except ValueError as error:
             if not source.ended and may_go_on(error, text):
                 source.buffer, at, failed, text = source.buffer[at:], 0, -1, ""
-                if len(source.buffer) > SMALL:
+                # The standard library's parser makes Python objects: what is larger than a record it is not given twice.
+                if len(source.buffer) > elements.RECORD_LIMIT:
                     source.rest()
                 else:
-                    source.double(2 * SMALL)
+                    source.double(elements.RECORD_LIMIT + 1)
                 if source.ended and (level := _level(source.buffer)) is not None:
                     yield from _unwrap(source.buffer, level)
                     return

@@ -24,6 +24,9 @@ HEAD = 64  # bytes that tell the forms of JSON apart
 # One record larger than this is taken for broken: CloudTrail caps a record at 1 MB (with 1.11, some more). Twice as
 # much is held in bytes, and again as text, while the next record is looked for: the bound on a worker's memory.
 RECORD_LIMIT = 16 << 20
+# What can only be read as a whole (a table, a document that does not begin with its records) is held several times.
+WHOLE_LIMIT = 64 << 20
+SPLIT = "split it, or make its events JSON lines"
 
 
 class BadFile(ValueError):
@@ -44,6 +47,7 @@ EVENT = frozenset({"eventVersion", "eventTime", "eventID"})  # an object with on
 RECORD_BEGINS = b'\\{\\s*"(?:' + "|".join(sorted({column.path[0] for column in FIXED})).encode() + b')"\\s*:'
 _NEXT = re.compile(rb"\}\s*,\s*(?=" + RECORD_BEGINS + rb")")
 _END = re.compile(rb"\]\s*\}?\s*$")
+_SPACES = re.compile(r"[ \t\r\n]*")
 SPACE = b" \t\r\n"
 SCANNER = json.JSONDecoder(parse_int=str, parse_float=str)
 
@@ -113,10 +117,11 @@ class Source:
         return self.more(max(CHUNK, min(there, limit - there)))
 
     def rest(self) -> bytes:
-        """All that is left, in the buffer too."""
-        while self.more():
-            pass
-        return self.buffer
+        """All that is left, in the buffer too. Raises BadFile where that is more than WHOLE_LIMIT."""
+        while len(self.buffer) <= WHOLE_LIMIT:
+            if not self.double(WHOLE_LIMIT + 1):
+                return self.buffer
+        raise BadFile(f"more than {WHOLE_LIMIT:,} bytes in a form that is not read piece by piece; {SPLIT}")
 
 
 def array(source: Source, start: int, opening: bytes) -> Iterator[bytes | Broken]:
@@ -250,9 +255,8 @@ def may_go_on(error: ValueError, text: str) -> bool:
 
 
 def _skip(text: str, at: int) -> int:
-    while text[at : at + 1] in (" ", "\t", "\r", "\n"):
-        at += 1
-    return at
+    spaces = _SPACES.match(text, at)
+    return spaces.end() if spaces else at
 
 
 def _object(raw: bytes) -> bytes | Broken:
