@@ -52,7 +52,7 @@ def test_links_in_the_docs_lead_somewhere():
 
 def test_locks_hold_no_address_and_every_hash():
     """Lock files name versions and hashes, and no index."""
-    for path in (REPO / "requirements").glob("*.txt"):
+    for path in [*(REPO / "requirements").glob("*.txt"), REPO / "requirements.txt", REPO / "policies/requirements.txt"]:
         text = path.read_text()
         assert "://" not in text
         assert "--index-url" not in text
