@@ -448,10 +448,24 @@ def shortest_gap(cron: str) -> int:
     >>> shortest_gap("cron(0/20 8-10 * * ? *)")
     20
     """
+    return min(_gaps(cron))
+
+
+def longest_gap(cron: str) -> int | None:
+    """The most minutes between two starts of a Glue cron expression; None where it leaves days out.
+
+    >>> longest_gap("cron(0/20 8-10 * * ? *)"), longest_gap("cron(0 3 ? * MON-FRI *)")
+    (1280, None)
+    """
+    daily = set(cron.removesuffix(")").split()[2:]) <= {"*", "?"}
+    return max(_gaps(cron)) if daily else None
+
+
+def _gaps(cron: str) -> list[int]:
     minutes, hours = cron.removeprefix("cron(").split()[:2]
     starts = [hour * 60 + minute for hour in _numbers(hours, 24, "hour") for minute in _numbers(minutes, 60, "minute")]
     starts.append(starts[0] + MINUTES_OF_DAY)
-    return min(later - earlier for earlier, later in pairwise(starts))
+    return [later - earlier for earlier, later in pairwise(starts)]
 
 
 def _numbers(text: str, limit: int, what: str) -> list[int]:

@@ -9,13 +9,13 @@ from components import policies
 from components.athena import Athena
 from components.buckets import Bucket, expire, tidy
 from components.catalog import Catalog
-from components.checks import check, hints
+from components.checks import check, hints, longest_gap
 from components.console import Console
 from components.defaults import complete
 from components.flattener import BATCHING_WINDOW, Flattener, check_bundle
 from components.intake import Intake
 from components.keys import Key
-from components.monitoring import Monitoring
+from components.monitoring import LakeParts, Monitoring
 from components.names import Names, Where
 from components.parquet_job import ParquetJob
 from components.part import TAG, PartArgs
@@ -89,8 +89,26 @@ class CloudTrailPipeline(pulumi.ComponentResource):
         if trail:
             outputs["trail_arn"] = trail.arn
             shown["trail"] = trail.arn.apply(links.trail)
+        lake_key, watched = None, None
         if lake["enabled"]:
-            outputs |= self._lake(lake, log_name, log_key, f"{prefix}AWSLogs/", log_bucket, trail, links, shown)
+            lake_key = self._key("lake", lake["encryption"], policies.lake_key(names.where), lake["protect"])
+            made, watched = self._lake(lake, lake_key, log_name, log_key, f"{prefix}AWSLogs/", log_bucket, links, shown)
+            outputs |= made
+        monitoring = Monitoring(
+            f"{name}-alarms",
+            {
+                "settings": settings["alarms"],
+                "lake": watched,
+                "trail_name": trail.name if trail else None,
+                "log_bucket": log_bucket.name if log_bucket else None,
+                "log_key_arn": log_key,
+                **self._part(lake_key),
+            },
+            self._here,
+        )
+        outputs["alarm_topic_arn"] = monitoring.topic_arn
+        if watched:
+            shown["alarms"] = monitoring.dashboard_url.apply(str)
         outputs["log_bucket"] = pulumi.Output.from_input(log_name)
         outputs["console_links"] = pulumi.Output.from_input(shown)
         outputs["owner_commands"] = self._owner_commands(logs)
@@ -205,18 +223,17 @@ class CloudTrailPipeline(pulumi.ComponentResource):
     def _lake(
         self,
         lake: LakeSettings,
+        key: Any,
         log_bucket: pulumi.Input[str],
         log_key: Any,
         log_prefix: str,
         logs: Bucket | None,
-        trail: Trail | None,
         links: Console,
         shown: dict[str, pulumi.Input[str]],
-    ) -> dict[str, Any]:
-        """Everything from the queue to QuickSight; gives the outputs and adds links to `shown`."""
+    ) -> tuple[dict[str, Any], LakeParts]:
+        """Everything from the queue to QuickSight; gives the outputs and what is watched, adds links to `shown`."""
         names, settings = self._names, self._settings
         name = names.pipeline
-        key = self._key("lake", lake["encryption"], policies.lake_key(names.where), lake["protect"])
         bucket_name = self._lake_bucket_name()
         results_days = lake["athena"]["results_days"]
         bucket = Bucket(
@@ -306,6 +323,7 @@ class CloudTrailPipeline(pulumi.ComponentResource):
             },
             self._here,
         )
+        loaded: dict[str, pulumi.Output[str]] = {}
         if "quicksight" in settings:
             # Its compiler is read only where there is something to compile.
             from components.quicksight import QuickSight
@@ -323,22 +341,16 @@ class CloudTrailPipeline(pulumi.ComponentResource):
                 },
                 self._here,
             )
-            shown["dashboard"] = quicksight.dashboard_url
-        monitoring = Monitoring(
-            f"{name}-alarms",
-            {
-                "settings": settings["alarms"],
-                "trail_name": trail.name if trail else None,
-                "log_bucket": logs.name if logs else None,
-                "dlq_name": intake.dlq_name,
-                "queue_name": intake.queue_name,
-                "function_name": flattener.function_name,
-                "job_name": job.job_name,
-                "log_key_arn": log_key,
-                **part,
-            },
-            self._here,
-        )
+            shown["dashboard"], loaded = quicksight.dashboard_url, quicksight.loaded
+        gap = longest_gap(lake["catalog"]["crawl_schedule"])
+        watched: LakeParts = {
+            "dlq_name": intake.dlq_name,
+            "queue_name": intake.queue_name,
+            "function_name": flattener.function_name,
+            "job_name": job.job_name,
+            "longest_gap": gap and gap + lake["job"]["timeout_minutes"],
+            "data_sets": loaded,
+        }
         outputs: dict[str, Any] = {
             "lake_bucket": bucket.name,
             "queue_url": intake.queue_url,
@@ -346,7 +358,6 @@ class CloudTrailPipeline(pulumi.ComponentResource):
             "job_name": job.job_name,
             "database": catalog.database,
             "workgroup": athena.workgroup,
-            "alarm_topic_arn": monitoring.topic_arn,
             "dashboard_url": shown.get("dashboard"),
         }
         shown |= {
@@ -355,9 +366,8 @@ class CloudTrailPipeline(pulumi.ComponentResource):
             "flattener": flattener.function_name.apply(links.function),
             "job": job.job_name.apply(links.job),
             "athena": athena.workgroup.apply(links.workgroup),
-            "alarms": monitoring.dashboard_url,
         }
-        return outputs
+        return outputs, watched
 
     def _owner_commands(self, logs: LogsSettings) -> Any:
         """What the owner of somebody else's bucket runs, for we never change its policy or its key's."""

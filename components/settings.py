@@ -394,7 +394,7 @@ class AlarmSettings(TypedDict, total=False):
     queue_age_minutes: int
     """The oldest log file may wait so long. Default: 60."""
     stale_hours: int
-    """So long may pass without a new flat file, once there was one. Default: 6."""
+    """So long may pass without a new flat file or a run of the Parquet job, once there was one. Default: 6."""
     quarantined_records: int
     """So many records may be set aside in an hour. Default: 0."""
     budget: BudgetSettings
