@@ -299,7 +299,7 @@ def _no_logs(settings: Any, _: Names) -> Rules:
         yield Mistake(path, "has no effect with trail.mode: none; take it out", (("trail", "mode"),))
 
 
-def _existing(settings: Any, _: Names) -> Rules:
+def _existing(settings: Any, names: Names) -> Rules:
     logs = settings["logs"]
     if "existing" not in logs:
         return
@@ -322,6 +322,14 @@ def _existing(settings: Any, _: Names) -> Rules:
             (*at, "notification"),
             "sns needs logs.existing.topicArn; add the topic, or take eventbridge or exclusive",
             ((*at, "topic_arn"),),
+        )
+    owner = existing.get("account", names.where.account)
+    if existing["notification"] is Notification.EVENTBRIDGE and owner != names.where.account:
+        yield Mistake(
+            (*at, "notification"),
+            f"eventbridge tells only rules in account {owner}, which owns the bucket, of its log files; take sns, or"
+            " deploy there",
+            ((*at, "account"), ("account", "id")),
         )
     if "topic_arn" in existing and not sns:
         yield Mistake(

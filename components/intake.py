@@ -126,6 +126,8 @@ class Intake(pulumi.ComponentResource):
                 protocol="sqs",
                 endpoint=queue.arn,
                 raw_message_delivery=True,
+                filter_policy_scope="MessageBody",
+                filter_policy=pulumi.Output.json_dumps(_of_bucket(args["bucket"])),
                 opts=after,
             )
         self.queue_arn, self.queue_name, self.queue_url = queue.arn, queue.name, queue.url
@@ -148,6 +150,16 @@ def _sender(
         return "TopicSends", "sns", {"ArnEquals": {"aws:SourceArn": existing["topic_arn"]}}
     arn = pulumi.Output.concat(args["names"].where.bucket(""), args["bucket"])
     return "BucketSends", "s3", {"ArnEquals": {"aws:SourceArn": arn}, "StringEquals": {"aws:SourceAccount": account}}
+
+
+def _of_bucket(bucket: pulumi.Input[str]) -> dict[str, Any]:
+    """Filter for a topic that carries more: what a trail, the bucket itself or EventBridge say of this bucket.
+
+    Control Tower's topic has all that AWS Config says in the organization, and each such message would be a dead letter.
+    https://docs.aws.amazon.com/sns/latest/dg/sns-subscription-filter-policies.html
+    """
+    name = {"bucket": {"name": [bucket]}}
+    return {"$or": [{"s3Bucket": [bucket]}, {"Records": {"s3": name}}, {"detail": name}]}
 
 
 def _receivers(queue: pulumi.Input[str], prefix: str, additional: list[QueueNotification]) -> dict[str, Any]:

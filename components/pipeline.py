@@ -5,7 +5,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from components import policies
+from components import owners, policies
 from components.athena import Athena
 from components.buckets import Bucket, expire, tidy
 from components.catalog import Catalog
@@ -61,7 +61,7 @@ class CloudTrailPipeline(pulumi.ComponentResource):
     console_links: pulumi.Output[dict[str, str]]
     """Where to look in the AWS console, by part."""
     owner_commands: pulumi.Output[list[str]]
-    """What the owner of an existing log bucket has to run; empty when nothing is."""
+    """What owners of an existing log bucket, its topic and of given keys have to do; a preview shows it."""
 
     def __init__(self, name: str, args: CloudTrailPipelineArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("trailsight:index:CloudTrailPipeline", name, {}, opts)
@@ -93,7 +93,7 @@ class CloudTrailPipeline(pulumi.ComponentResource):
             outputs |= self._lake(lake, log_name, log_key, f"{prefix}AWSLogs/", log_bucket, trail, links, shown)
         outputs["log_bucket"] = pulumi.Output.from_input(log_name)
         outputs["console_links"] = pulumi.Output.from_input(shown)
-        outputs["owner_commands"] = self._owner_commands(logs)
+        outputs["owner_commands"] = self._owner_commands()
         for output in self.__annotations__:
             setattr(self, output, pulumi.Output.from_input(outputs.get(output)))
         self.register_outputs({output: getattr(self, output) for output in self.__annotations__})
@@ -359,15 +359,33 @@ class CloudTrailPipeline(pulumi.ComponentResource):
         }
         return outputs
 
-    def _owner_commands(self, logs: LogsSettings) -> Any:
-        """What the owner of somebody else's bucket runs, for we never change its policy or its key's."""
-        existing = logs.get("existing")
-        lake = self._settings["lake"]["enabled"]
-        if existing is None or not lake or self._log_owner == self._names.where.account:
-            return []
-        role = self._names.role_arn("flattener")
-        return pulumi.Output.all(bucket=existing["bucket"], key=existing.get("key_arn")).apply(
-            lambda known: policies.owner_commands(
-                self._names.where, role, known["bucket"], policies.log_prefix(logs["prefix"]), known["key"]
-            )
-        )
+    def _owner_commands(self) -> Any:
+        """What owners of a bucket, keys and a topic that are not the pipeline's own have to do."""
+        names, settings = self._names, self._settings
+        logs, lake, alarms = settings["logs"], settings["lake"], settings["alarms"]
+        existing = logs.get("existing") if lake["enabled"] else None
+        trails = [names.trail_arn(settings["trail"].get("name"))] if self._has_trail else []
+        publishers = [] if "topic_arn" in alarms else policies.lake_key(names.where)["Statement"][1:]
+        given: list[tuple[Any, list[policies.Document]]] = [
+            (logs["encryption"].get("key_arn"), policies.log_key(names.where, trails)["Statement"][1:]),
+            (lake["encryption"].get("key_arn") if lake["enabled"] else None, publishers),
+        ]
+
+        def lines(known: dict[str, Any]) -> list[str]:
+            found: list[str] = []
+            for arn, (_, statements) in zip(known["given"], given, strict=True):
+                found += owners.given_key(names.where, arn, statements) if arn else []
+            if existing:
+                prefix = policies.log_prefix(logs["prefix"])
+                found += owners.topic(names, known["topic"])
+                found += owners.bucket(names, known["bucket"], self._log_owner, prefix, existing["notification"])
+                found += owners.log_key(names, known["key"])
+            return found
+
+        theirs = existing or {}
+        return pulumi.Output.all(
+            given=[arn for arn, _ in given],
+            bucket=theirs.get("bucket"),
+            key=theirs.get("key_arn"),
+            topic=theirs.get("topic_arn"),
+        ).apply(lines)

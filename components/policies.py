@@ -4,7 +4,6 @@ An action or resource is `*` only where AWS takes no name, and says so. `tests/c
 evaluator what each of them allows and denies.
 """
 
-import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -303,21 +302,3 @@ def quicksight(where: Where, *, lake: str, database: str, workgroup: str, lake_k
     if lake_key:
         statements.append(allow("Encrypted", ["kms:Decrypt", "kms:GenerateDataKey"], [lake_key]))
     return document(statements)
-
-
-def owner_commands(where: Where, role: str, bucket: str, prefix: str, key: str | None) -> list[str]:
-    """Shell commands for the owner of an existing log bucket: what lets the role `role` read it, and its key."""
-    arn = where.bucket(bucket)
-    principal = {"AWS": role}
-    statements = [
-        allow("TrailsightRead", ["s3:GetObject"], [f"{arn}/{prefix}AWSLogs/*"], Principal=principal),
-        allow("TrailsightList", ["s3:ListBucket"], [arn], Principal=principal),
-    ]
-    commands = [
-        f"# add these statements to the policy of {bucket} (aws s3api get-bucket-policy, then put-bucket-policy):",
-        json.dumps(statements),
-    ]
-    if key:
-        grant = f"--grantee-principal {role} --operations Decrypt"
-        commands.append(f"aws kms create-grant --key-id {key} {grant}")
-    return commands

@@ -1,6 +1,5 @@
 """The queue: sized for the function, fed by one source, and nothing lost on the way."""
 
-import json
 from typing import Any
 
 import pytest
@@ -102,22 +101,35 @@ def test_somebody_elses_bucket_exclusively(deploy: Any) -> None:
     assert touched == ["aws:s3/bucketNotification:BucketNotification"]
 
 
-@pytest.mark.parametrize("notification", list(Notification))
-def test_the_owner_is_told(deploy: Any, notification: Notification) -> None:
-    """In another account, the owner gets the statements and the grant to run; their policy is never changed by us."""
-    key = "arn:aws:kms:eu-central-1:999988887777:key/1"
-    topic = {"topic_arn": TOPIC} if notification is Notification.SNS else {}
-    stack = deploy(existing(notification, account="999988887777", key_arn=key, **topic))
-    _, statements, grant = stack.outputs["acme-prod"]["owner_commands"]
-    role = "arn:aws:iam::111122223333:role/acme-prod-flattener"
-    assert [(s["Principal"], s["Action"], s["Resource"]) for s in json.loads(statements)] == [
-        ({"AWS": role}, ["s3:GetObject"], ["arn:aws:s3:::archive/o-1/AWSLogs/*"]),
-        ({"AWS": role}, ["s3:ListBucket"], ["arn:aws:s3:::archive"]),
-    ]
-    assert grant == f"aws kms create-grant --key-id {key} --grantee-principal {role} --operations Decrypt"
-    assert [r.name for r in stack.of("aws:s3/bucketPolicy:BucketPolicy")] == ["acme-prod-lake-policy"]
+FORMS = {
+    "the trail's": {"s3Bucket": "archive", "s3ObjectKey": ["AWSLogs/x.json.gz"]},
+    "the bucket's": {"Records": [{"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "archive"}}}]},
+    "EventBridge's": {"source": "aws.s3", "detail": {"bucket": {"name": "archive"}}},
+    "another bucket's": {"Records": [{"s3": {"bucket": {"name": "other"}}}]},
+    "another trail's": {"s3Bucket": "other", "s3ObjectKey": ["AWSLogs/x.json.gz"]},
+    "AWS Config's": {"messageType": "ConfigurationItemChangeNotification", "s3Bucket": None},
+}
 
 
-def test_nothing_to_tell_in_the_same_account(deploy: Any) -> None:
-    """The role's own policy is enough for a bucket of this account."""
-    assert deploy(existing(Notification.EVENTBRIDGE)).outputs["acme-prod"]["owner_commands"] == []
+def passes(policy: Any, message: Any) -> bool:
+    """Whether SNS lets a message by: keys are joined by and, `$or` and values by or; of a list, one element is enough."""
+    if isinstance(policy, list):
+        return any(value in (message if isinstance(message, list) else [message]) for value in policy)
+    if isinstance(message, list):
+        return any(passes(policy, one) for one in message)
+    if not isinstance(message, dict):
+        return False
+    return all(
+        any(passes(one, message) for one in below) if key == "$or" else key in message and passes(below, message[key])
+        for key, below in policy.items()
+    )
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_of_a_shared_topic_only_this_buckets_messages_are_taken(deploy: Any, form: str) -> None:
+    """Control Tower's topic also carries AWS Config's messages of the whole organization, each a dead letter otherwise."""
+    stack = deploy(existing(Notification.SNS, topic_arn=TOPIC))
+    subscription = stack["aws:sns/topicSubscription:TopicSubscription", "acme-prod-queue-subscription"]
+    assert subscription.inputs["filterPolicyScope"] == "MessageBody"
+    wanted = form in {"the trail's", "the bucket's", "EventBridge's"}
+    assert passes(subscription.json("filterPolicy"), FORMS[form]) is wanted

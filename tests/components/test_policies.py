@@ -566,8 +566,8 @@ def test_other_accounts_stay_outside(action: str, resource: str, policy: str, po
 def test_what_the_owner_of_a_bucket_is_asked_for(deploy: Callable[..., Stack]) -> None:
     """With the statements that the owner is told to add, the flattener reads their log files, and that is all."""
     stack = deploy(FORMS["topic"])
-    commands = stack.outputs["acme-prod"]["owner_commands"]
-    own = {"Version": "2012-10-17", "Statement": json.loads(commands[1])}
+    *_, statements, _, grant = stack.outputs["acme-prod"]["owner_commands"]
+    own = {"Version": "2012-10-17", "Statement": json.loads(statements)}
     identity = [stack["aws:iam/rolePolicy:RolePolicy", F].json("policy")]
     everything = [{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}]
 
@@ -581,7 +581,7 @@ def test_what_the_owner_of_a_bucket_is_asked_for(deploy: Callable[..., Stack]) -
     assert not may("s3:GetObject", f"{theirs}/private/x", mine=everything)
     assert not may("s3:PutObject", f"{theirs}/AWSLogs/{OTHER}/x", mine=everything)
     assert not may("s3:GetObject", f"{theirs}/AWSLogs/{OTHER}/x", who=PARQUET, mine=everything)
-    assert commands[2] == (
-        f"aws kms create-grant --key-id {arn('kms', 'key/theirs', OTHER)}"
+    assert grant == (
+        f"aws kms create-grant --region eu-central-1 --key-id {arn('kms', 'key/theirs', OTHER)}"
         f" --grantee-principal {FLATTENER} --operations Decrypt"
     )

@@ -134,6 +134,29 @@ def said(args, region: str = "eu-central-1", name: str = "acme") -> list[str]:
             ],
         ),
         (
+            {
+                **NONE,
+                "logs": {
+                    "existing": {"bucket": "theirs", "notification": "eventbridge", "account": "444455556666"},
+                },
+            },
+            [
+                (
+                    "logs.existing.notification: eventbridge tells only rules in account 444455556666, which owns the bucket, of"
+                    " its log files; take sns, or deploy there"
+                )
+            ],
+        ),
+        (
+            {
+                **NONE,
+                "logs": {
+                    "existing": {"bucket": "theirs", "notification": "eventbridge", "account": "111122223333"},
+                },
+            },
+            [],
+        ),
+        (
             {**NONE, "logs": {"existing": {"bucket": "theirs", "notification": "exclusive", "topic_arn": TOPIC}}},
             [
                 "logs.existing.topicArn: has no effect with logs.existing.notification: exclusive; take it out, or say sns"
