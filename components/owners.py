@@ -32,7 +32,7 @@ def bucket(names: Names, name: str, owner: str, prefix: str, notification: Notif
 
 
 def log_key(names: Names, arn: str | None) -> list[str]:
-    """For the owner of an existing log bucket's key in another account: a grant, which leaves the key's policy alone."""
+    """For the owner of an existing log bucket's key in another account: a grant, since it changes no policy."""
     if arn is None or _account(arn) == names.where.account:
         return []
     grant = f"--grantee-principal {names.role_arn('flattener')} --operations Decrypt"

@@ -17,6 +17,7 @@ from components.intake import Intake
 from components.keys import Key
 from components.monitoring import Monitoring
 from components.names import Names, Where
+from components.notifications import notify
 from components.parquet_job import ParquetJob
 from components.part import TAG, PartArgs
 from components.settings import (
@@ -91,6 +92,8 @@ class CloudTrailPipeline(pulumi.ComponentResource):
             shown["trail"] = trail.arn.apply(links.trail)
         if lake["enabled"]:
             outputs |= self._lake(lake, log_name, log_key, f"{prefix}AWSLogs/", log_bucket, trail, links, shown)
+        elif log_bucket:
+            self._notify(log_name, None, [log_bucket.policy])
         outputs["log_bucket"] = pulumi.Output.from_input(log_name)
         outputs["console_links"] = pulumi.Output.from_input(shown)
         outputs["owner_commands"] = self._owner_commands()
@@ -172,6 +175,12 @@ class CloudTrailPipeline(pulumi.ComponentResource):
             self._here,
         )
 
+    def _notify(
+        self, bucket: pulumi.Input[str], queue: tuple[pulumi.Input[str], str] | None, after: list[pulumi.Resource]
+    ) -> None:
+        additional = self._settings["logs"]["additional_notifications"]
+        notify(f"{self._names.pipeline}-notification", self, bucket, queue, additional, after)
+
     def _lake_bucket_name(self) -> str:
         return self._settings["lake"].get("bucket_name") or self._names.bucket("lake")
 
@@ -251,12 +260,12 @@ class CloudTrailPipeline(pulumi.ComponentResource):
                 "batching_window": BATCHING_WINDOW,
                 "max_receives": lake["flattener"]["max_receives"],
                 "existing": existing,
-                "additional_notifications": settings["logs"]["additional_notifications"],
-                "after": [logs.policy] if logs else [],
                 **part,
             },
             self._here,
         )
+        if intake.notified:
+            self._notify(log_bucket, (intake.queue_arn, log_prefix), [intake.policy, *([logs.policy] if logs else [])])
         flattener = Flattener(
             f"{name}-flattener",
             {
@@ -382,7 +391,7 @@ class CloudTrailPipeline(pulumi.ComponentResource):
                 found += owners.log_key(names, known["key"])
             return found
 
-        theirs = existing or {}
+        theirs: dict[str, Any] = {**existing} if existing else {}
         return pulumi.Output.all(
             given=[arn for arn, _ in given],
             bucket=theirs.get("bucket"),

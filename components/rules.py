@@ -78,8 +78,14 @@ def _no_bucket(value: str) -> bool:
     return reserved or ".." in value or bool(re.fullmatch(r"[\d.]+", value))
 
 
+def family(region: str) -> str:
+    """What Regions of another partition than `aws` begin with: `us-gov`, `cn`, `us-iso`, ..., else nothing."""
+    found = re.match(r"(us-gov|cn|[a-z]+-iso[a-z]*|eusc)-", region)
+    return found[1] if found else ""
+
+
 ACCOUNT = Text(r"[0-9]{12}", "the 12 digits of an account")
-REGION = Text(r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}", "a Region, such as eu-central-1")
+REGION = Text(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}", "a Region, such as eu-central-1")
 PIPELINE = Text(
     r"[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*",
     "3 to 40 letters, digits and single hyphens between them, a letter first",

@@ -179,7 +179,7 @@ class AccessLogSettings(TypedDict, total=False):
 class QueueNotification(TypedDict, total=False):
     """Another receiver of the log bucket's notifications, since a bucket has only one configuration."""
 
-    arn: Required[Input[str]]
+    arn: Required[str]
     """ARN of a queue, a topic or a function that already lets S3 call it. Required."""
     prefix: str
     """Only keys that begin so. Default: all."""
@@ -224,7 +224,7 @@ class LogsSettings(TypedDict, total=False):
     additional_policy_statements: list[Any]
     """Statements added to the bucket policy, as IAM writes them. Default: none."""
     additional_notifications: list[QueueNotification]
-    """Other receivers of its notifications. Default: none."""
+    """Other receivers of its notifications, each of objects that no other takes. Default: none."""
     protect: bool
     """Refuse to destroy the bucket, and what guards it, until it is unprotected by hand. Default: true."""
     adopt: bool

@@ -104,7 +104,8 @@ def test_bundle_of_another_version(deploy: Any, bundle: Path, name: str, content
     with zipfile.ZipFile(bundle, "w") as archive:
         archive.writestr(name, content)
     with pytest.raises(
-        BundleError, match=f"^build/flattener.zip has another {name} than here; make it anew with `make bundle ARCH=arm64`$"
+        BundleError,
+        match=f"^build/flattener.zip has another {name} than here; make it anew with `make bundle ARCH=arm64`$",
     ):
         deploy()
 

@@ -8,7 +8,7 @@ from components.settings import Notification
 
 QUEUE, DLQ = ("aws:sqs/queue:Queue", "acme-prod-queue"), ("aws:sqs/queue:Queue", "acme-prod-queue-dlq")
 POLICY = ("aws:sqs/queuePolicy:QueuePolicy", "acme-prod-queue-policy")
-NOTIFICATION = ("aws:s3/bucketNotification:BucketNotification", "acme-prod-queue-notification")
+NOTIFICATION = ("aws:s3/bucketNotification:BucketNotification", "acme-prod-notification")
 TOPIC = "arn:aws:sns:eu-central-1:999988887777:trail"
 
 
@@ -62,11 +62,29 @@ def test_other_receivers_stay(deploy: Any) -> None:
     """A bucket has one notification configuration: other receivers stand in it, each as its kind."""
     kinds = {"sqs": "queues", "sns": "topics", "lambda": "lambdaFunctions"}
     arns = [f"arn:aws:{service}:eu-central-1:111122223333:{'function:' * (service == 'lambda')}x" for service in kinds]
-    stack = deploy({"logs": {"additional_notifications": [{"arn": arn, "prefix": "b/"} for arn in arns]}})
+    stack = deploy(
+        {"logs": {"additional_notifications": [{"arn": arn, "prefix": f"{at}/"} for at, arn in enumerate(arns)]}}
+    )
     inputs = stack[NOTIFICATION].inputs
     assert {kind: len(inputs[kind]) for kind in kinds.values()} == {"queues": 2, "topics": 1, "lambdaFunctions": 1}
     assert inputs["topics"][0]["topicArn"] == arns[1]
-    assert inputs["topics"][0]["filterPrefix"] == "b/"
+    assert inputs["topics"][0]["filterPrefix"] == "1/"
+
+
+def test_other_receivers_without_a_lake(deploy: Any) -> None:
+    """A log bucket whose lake is elsewhere, or nowhere, announces its log files all the same, by the same resource."""
+    arn = "arn:aws:sqs:eu-central-1:111122223333:siem"
+    stack = deploy({"lake": {"enabled": False}, "logs": {"additional_notifications": [{"arn": arn}]}})
+    found = stack[NOTIFICATION]
+    assert [queue["queueArn"] for queue in found.inputs["queues"]] == [arn]
+    assert found.inputs["bucket"] == "acme-prod-logs-111122223333-eu-central-1"
+    assert stack["aws:s3/bucketPolicy:BucketPolicy", "acme-prod-logs-policy"].urn in found.depends_on
+    assert found.urn == deploy()[NOTIFICATION].urn
+
+
+def test_nothing_to_announce(deploy: Any) -> None:
+    """Without lake and receivers the bucket's configuration is left alone."""
+    assert deploy({"lake": {"enabled": False}}).of(NOTIFICATION[0]) == []
 
 
 def test_somebody_elses_bucket_through_sns(deploy: Any) -> None:

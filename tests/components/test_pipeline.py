@@ -6,15 +6,17 @@ import os
 import runpy
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pulumi
 import pytest
 
-from components.checks import SettingsError
+from components.fields import fields
+from components.mistakes import SettingsError
 from components.pipeline import CloudTrailPipeline
-from components.settings import KmsMode, Notification
+from components.settings import CloudTrailPipelineArgs, KmsMode, Notification
 from configs.loader import load
 from tests.components.recorder import Stack, run
 
@@ -95,33 +97,63 @@ def test_two_runs_are_the_same(tmp_path: Path) -> None:
     assert once("1", "UTC", bundle) == once("2", "Pacific/Auckland", bundle)
 
 
+def _unknown() -> Any:
+    return pulumi.Output.from_input("").apply(lambda _: pulumi.UNKNOWN)
+
+
+KEY: Any = {"kms": KmsMode.GIVEN, "key_arn": "unknown"}
+UNKNOWN: list[Any] = [
+    {
+        "trail": {"mode": "none"},
+        "logs": {
+            "existing": {
+                "bucket": "unknown",
+                "key_arn": "unknown",
+                "topic_arn": "unknown",
+                "account": "999988887777",
+                "notification": Notification.SNS,
+            }
+        },
+        "lake": {"encryption": KEY, "access_logs": {"bucket": "unknown"}},
+        "alarms": {"topic_arn": "unknown"},
+        "iam": {"permissions_boundary": "unknown"},
+    },
+    {
+        "logs": {"encryption": KEY, "access_logs": {"bucket": "unknown"}},
+        "lake": {"encryption": KEY},
+        "alarms": {"webhooks": ["unknown"]},
+    },
+]
+
+
+def _taking(section: Any, path: str = "") -> Iterator[str]:
+    """Keys that take another resource's output."""
+    for name, of in fields(section).items():
+        inner = of.item or of
+        if inner.takes_output:
+            yield f"{path}{name}"
+        elif inner.kind == "section":
+            yield from _taking(inner.type, f"{path}{name}.")
+
+
+def _made_unknown(value: Any, path: str, met: set[str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _made_unknown(below, f"{path}.{key}".lstrip("."), met) for key, below in value.items()}
+    if isinstance(value, list):
+        return [_made_unknown(below, path, met) for below in value]
+    if value == "unknown":
+        met.add(path)
+        return _unknown()
+    return value
+
+
 def test_every_input_may_be_unknown() -> None:
     """Whatever takes an output of another resource takes one that is not known yet."""
-
-    def program() -> None:
-        def unknown() -> pulumi.Output[str]:
-            return pulumi.Output.from_input("").apply(lambda _: pulumi.UNKNOWN)  # type: ignore[return-value]
-
-        CloudTrailPipeline(
-            "acme-prod",
-            {
-                "trail": {"mode": "none"},  # type: ignore[typeddict-item]
-                "logs": {
-                    "existing": {
-                        "bucket": unknown(),
-                        "key_arn": unknown(),
-                        "topic_arn": unknown(),
-                        "account": "999988887777",
-                        "notification": Notification.SNS,
-                    }
-                },
-                "lake": {"encryption": {"kms": KmsMode.GIVEN, "key_arn": unknown()}},
-                "alarms": {"topic_arn": unknown(), "webhooks": [unknown()]},
-                "iam": {"permissions_boundary": unknown()},
-            },
-        )
-
-    assert run(program, preview=True)["aws:lambda/function:Function", "acme-prod-flattener"]
+    met: set[str] = set()
+    for args in UNKNOWN:
+        stack = run(lambda args=args: CloudTrailPipeline("acme-prod", _made_unknown(args, "", met)), preview=True)  # type: ignore[misc]
+        assert stack["aws:lambda/function:Function", "acme-prod-flattener"]
+    assert met == set(_taking(CloudTrailPipelineArgs))
 
 
 def test_doubts_are_warned_of(deploy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
