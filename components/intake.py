@@ -71,6 +71,12 @@ class Intake(pulumi.ComponentResource):
             tags=tags,
             opts=here,
         )
+        aws.sqs.QueuePolicy(
+            f"{name}-dlq-policy",
+            queue_url=dlq.url,
+            policy=pulumi.Output.json_dumps(policies.queue(names.dlq_arn, [])),
+            opts=here,
+        )
         aws.sqs.RedriveAllowPolicy(
             f"{name}-dlq-sources",
             queue_url=dlq.url,

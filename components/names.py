@@ -83,6 +83,11 @@ class Names:
         """ARN of the flattener's queue."""
         return self.where.arn("sqs", self.part("logs", 80))
 
+    @property
+    def dlq_arn(self) -> str:
+        """ARN of the dead-letter queue."""
+        return self.where.arn("sqs", self.part("logs-dlq", 80))
+
     def log_group_arn(self, name: str) -> str:
         """ARN of a log group and, as IAM wants it, all its streams."""
         return self.where.arn("logs", f"log-group:{name}:*")

@@ -52,7 +52,7 @@ def test_own_bucket(deploy: Any) -> None:
         }
     ]
     assert stack[POLICY].urn in found.depends_on
-    assert stack[POLICY].json("policy")["Statement"][0]["Condition"] == {
+    assert stack[POLICY].json("policy")["Statement"][-1]["Condition"] == {
         "ArnEquals": {"aws:SourceArn": "arn:aws:s3:::acme-prod-logs-111122223333-eu-central-1"},
         "StringEquals": {"aws:SourceAccount": "111122223333"},
     }
@@ -92,7 +92,7 @@ def test_somebody_elses_bucket_through_sns(deploy: Any) -> None:
     stack = deploy(existing(Notification.SNS, topic_arn=TOPIC, account="999988887777"))
     subscription = stack["aws:sns/topicSubscription:TopicSubscription", "acme-prod-queue-subscription"].inputs
     assert (subscription["topic"], subscription["protocol"], subscription["rawMessageDelivery"]) == (TOPIC, "sqs", True)
-    statement = stack[POLICY].json("policy")["Statement"][0]
+    statement = stack[POLICY].json("policy")["Statement"][-1]
     assert statement["Principal"] == {"Service": "sns.amazonaws.com"}
     assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": TOPIC}}
     assert not [r for r in stack if r.type.startswith("aws:s3/") and "archive" in str(r.inputs)]
@@ -108,7 +108,7 @@ def test_somebody_elses_bucket_through_eventbridge(deploy: Any) -> None:
     }
     target = stack["aws:cloudwatch/eventTarget:EventTarget", "acme-prod-queue-target"]
     assert target.inputs["arn"].endswith(":acme-prod-logs")
-    assert stack[POLICY].json("policy")["Statement"][0]["Principal"] == {"Service": "events.amazonaws.com"}
+    assert stack[POLICY].json("policy")["Statement"][-1]["Principal"] == {"Service": "events.amazonaws.com"}
     assert not stack.of("aws:s3/bucketNotification:BucketNotification")
 
 
