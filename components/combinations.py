@@ -382,6 +382,13 @@ def _quicksight(settings: Any, names: Names) -> Rules:
             " log files, so that no rebuild could bring them back; show fewer, or keep log files longer",
             (("logs", "expire_after_days"),),
         )
+    if lake["enabled"] and lake["quarantine_days"] < quicksight["window_days"]:
+        yield Mistake(
+            (*at, "window_days"),
+            f"{quicksight['window_days']} days are more than lake.quarantineDays: {lake['quarantine_days']} keeps the"
+            " ledger, so that the Data quality sheet would lack days; show fewer, or keep it longer",
+            (("lake", "quarantine_days"),),
+        )
     if quicksight["import_mode"] is ImportMode.SPICE and quicksight["lookback_days"] > quicksight["window_days"]:
         yield Mistake(
             (*at, "lookback_days"),

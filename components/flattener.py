@@ -8,6 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components import policies
+from components.log_groups import log_group
 from components.part import PartArgs
 from components.roles import role
 from components.settings import Architecture, FlattenerSettings
@@ -55,15 +56,9 @@ class Flattener(pulumi.ComponentResource):
     def __init__(self, name: str, args: FlattenerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         settings, names, tags = args["settings"], args["names"], args["tags"]
         super().__init__("trailsight:index:Flattener", name, {}, opts)
-        here = pulumi.ResourceOptions(parent=self)
         function_name = names.part("flattener")
-        group = aws.cloudwatch.LogGroup(
-            f"{name}-logs",
-            name=f"/aws/lambda/{function_name}",
-            retention_in_days=settings["log_retention_days"],
-            tags=tags,
-            opts=here,
-        )
+        log = f"/aws/lambda/{function_name}"
+        group = log_group(f"{name}-logs", self, log, settings["log_retention_days"], tags)
         made, rights = role(
             self,
             f"{name}-role",
@@ -75,7 +70,7 @@ class Flattener(pulumi.ComponentResource):
                 logs=names.where.bucket(logs),
                 prefix=args["log_prefix"],
                 lake=names.where.bucket(args["lake_bucket"]),
-                log_group=f"/aws/lambda/{function_name}",
+                log_group=log,
                 log_key=log_key,
                 lake_key=lake_key,
             ),

@@ -29,7 +29,7 @@ from components.settings import (
     LogsSettings,
     TrailMode,
 )
-from components.trail import FUNCTION, GLUE, QUEUE, S3, Trail
+from components.trail import FUNCTION, GLUE, QUEUE, S3, TOPIC, Trail
 from runtime.events.columns import PROMOTE
 
 
@@ -201,6 +201,7 @@ class CloudTrailPipeline(pulumi.ComponentResource):
                     S3: [f"{arn}/" for arn in sorted(buckets)],
                     FUNCTION: [names.function_arn],
                     QUEUE: [names.queue_arn],
+                    TOPIC: [names.topic_arn(part) for part in ("alarms", "trail")],
                     GLUE: [tables],
                 },
                 "key_arn": key,
@@ -237,6 +238,8 @@ class CloudTrailPipeline(pulumi.ComponentResource):
                     expire("flat-files", lake["flatfiles_days"], policies.FLATFILES),
                     expire("quarantine", lake["quarantine_days"], policies.QUARANTINE),
                     expire("ledger", lake["quarantine_days"], policies.LEDGER),
+                    expire("metrics", lake["quarantine_days"], policies.METRICS),
+                    expire("temporary", policies.ABANDONED_DAYS, policies.TEMPORARY),
                     expire("results", results_days, policies.RESULTS),
                     tidy(lake["noncurrent_days"], policies.ABANDONED_DAYS),
                 ],

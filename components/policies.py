@@ -21,6 +21,7 @@ METRICS = "metrics/"
 SCRIPTS = "scripts/"
 RESULTS = "results/"
 STATE = ("_job/", "_state/")
+TEMPORARY = "_state/temporary/"
 DASHBOARD_TABLES = ("parquettrails", "ledger", "ledger_lines", "metrics")
 
 
@@ -168,7 +169,7 @@ def trail_topic(topic_arn: str, trail: str) -> Document:
                 ["sns:Publish"],
                 [topic_arn],
                 {"StringEquals": {"aws:SourceArn": trail}},
-            )
+            ),
         ]
     )
 

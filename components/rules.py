@@ -135,8 +135,9 @@ RULES: dict[str, Rule] = {
     "trail.cloudwatchLogs.retentionDays": RETENTION,
     "logs.bucketName": BUCKET,
     "logs.prefix": Text(
-        r"([A-Za-z0-9!_.*'()-]+(/[A-Za-z0-9!_.*'()-]+)*)?",
-        "a prefix of up to 200 characters without / at its ends",
+        # S3 would take a *, but it stands for anything in IAM's policies and EventBridge's patterns.
+        r"([A-Za-z0-9!_.'()-]+(/[A-Za-z0-9!_.'()-]+)*)?",
+        "a prefix of up to 200 characters without / at its ends and without *",
         lambda value: len(value) > 200,
     ),
     "logs.encryption.keyArn": KEY,

@@ -357,6 +357,20 @@ def said(args, region: str = "eu-central-1", name: str = "acme") -> list[str]:
         ),
         ({"logs": {"expire_after_days": 90}, "quicksight": {}}, []),
         (
+            {"lake": {"quarantine_days": 89}, "quicksight": {}},
+            [
+                (
+                    "quicksight.windowDays: 90 days are more than lake.quarantineDays: 89 keeps the ledger, so that the Data"
+                    " quality sheet would lack days; show fewer, or keep it longer"
+                )
+            ],
+        ),
+        ({"lake": {"quarantine_days": 90}, "quicksight": {}}, []),
+        (
+            {"logs": {"prefix": "a*"}},
+            ["logs.prefix: must be a prefix of up to 200 characters without / at its ends and without *, got 'a*'"],
+        ),
+        (
             {"quicksight": {"window_days": 7, "lookback_days": 8}},
             ["quicksight.lookbackDays: 8 days are more than quicksight.windowDays: 7; read fewer again"],
         ),
