@@ -66,16 +66,11 @@ def combination_mistakes(settings: CloudTrailPipelineArgs, names: Names, wrong: 
 
 def hints(settings: CloudTrailPipelineArgs, names: Names) -> list[str]:
     """What may go wrong although nothing is refused, a sentence each, for the program to warn of."""
-    lake, alarms = settings["lake"], settings["alarms"]
-    version = lake["job"]["glue_version"]
-    found = []
-    if family(names.where.region) and lake["enabled"] and version != "5.0":
-        unsure = f"whether {names.where.region} has Glue {version} is not confirmed"
-        found.append(f"lake.job.glueVersion: {unsure}; where it has not, take 5.0")
-    if not lake["enabled"] and (alarms["emails"] or alarms["webhooks"] or "topic_arn" in alarms or "budget" in alarms):
-        unwatched = "with lake.enabled: false nothing is watched, the trail neither"
-        found.append(f"alarms: {unwatched}; see docs/operations.md")
-    return found
+    job = settings["lake"]["job"]
+    if family(names.where.region) and settings["lake"]["enabled"] and job["glue_version"] != "5.0":
+        unsure = f"whether {names.where.region} has Glue {job['glue_version']} is not confirmed"
+        return [f"lake.job.glueVersion: {unsure}; where it has not, take 5.0"]
+    return []
 
 
 def unknown(key: str, known: Iterable[str]) -> str:

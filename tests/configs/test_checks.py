@@ -507,19 +507,6 @@ def test_a_secret_is_not_shown_where_it_stands_wrong() -> None:
     assert said({"alarms": {"webhooks": [{"https://hooks.example": "t0k3n"}]}}) == ["alarms.webhooks[0]: must be text"]
 
 
-def test_alarms_without_a_lake_are_warned_of() -> None:
-    """Whoever names receivers must know that nothing is watched for them."""
-    names = Names("acme", Where("", "", "111122223333", "eu-central-1"))
-
-    def hinted(alarms: dict) -> list[str]:
-        return hints(complete({"lake": {"enabled": False}, "alarms": alarms}), names)
-
-    assert hinted({"emails": ["a@b.example"]}) == [
-        "alarms: with lake.enabled: false nothing is watched, the trail neither; see docs/operations.md"
-    ]
-    assert hinted({}) == []
-
-
 def test_everything_is_refused_at_once() -> None:
     """`check` raises one error with all; sound settings pass silently."""
     names = Names("acme", Where("", "", "111122223333", "eu-central-1"))
