@@ -131,7 +131,13 @@ class Catalog(pulumi.ComponentResource):
             for table in (FLATFILES, EVENTS)
         }
         workflow = aws.glue.Workflow(
-            f"{name}-workflow", name=names.part("crawl"), description="Crawl, convert, crawl", tags=tags, opts=here
+            f"{name}-workflow",
+            name=names.part("crawl"),
+            description="Crawl, convert, crawl",
+            # A second one beside it would crawl what the first is still writing.
+            max_concurrent_runs=1,
+            tags=tags,
+            opts=here,
         )
 
         def trigger(step: str, action: aws.glue.TriggerActionArgs, **when: Any) -> None:

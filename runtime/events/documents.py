@@ -95,7 +95,7 @@ def _pieces(source: Source) -> Iterator[bytes | Broken]:
         except ValueError as error:
             if not source.ended and may_go_on(error, text):
                 source.buffer, at, failed, text = source.buffer[at:], 0, -1, ""
-                # The standard library's parser makes Python objects: what is larger than a record it is not given twice.
+                # The standard library's parser makes Python objects: no more than a record is given to it twice.
                 if len(source.buffer) > elements.RECORD_LIMIT:
                     source.rest()
                 else:

@@ -108,6 +108,8 @@ def test_crawled(deploy: Any) -> None:
         "state": "SUCCEEDED",
         "logicalOperator": "EQUALS",
     }
+    workflow = stack["aws:glue/workflow:Workflow", "acme-prod-catalog-workflow"].inputs
+    assert (workflow["name"], workflow["maxConcurrentRuns"]) == ("acme-prod-crawl", 1)
     assert third["actions"] == [{"crawlerName": "acme-prod-parquettrails"}]
     assert all(t["workflowName"] == "acme-prod-crawl" and t["startOnCreation"] for t in (first, second, third))
     assert set(triggers) == {t["name"] for t in (first, second, third)} | {"acme-prod-parquet-compaction"}
