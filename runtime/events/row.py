@@ -11,17 +11,15 @@ bits, lone surrogates) takes the careful one, which walks the record with the st
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import Any, NamedTuple, NoReturn, TypeVar
+from typing import Any, NamedTuple, NoReturn
 
 import msgspec
 
 from runtime.events.columns import FIXED, PROMOTE, TAIL, Column, Kind, columns
-from runtime.events.fast import Decoded, TypeTree, Values, fast_way
-
-T = TypeVar("T")
+from runtime.events.fast import TypeTree, fast_way
 
 
 class Unusable(ValueError):
@@ -156,12 +154,12 @@ class RowMaker:
         self._eventtime, self._eventid = index["eventtime"], index["eventid"]
         self._extra, self._sourcefile = index["extra"], index["sourcefile"]
         fixed = [(at, c) for at, c in enumerate(self.columns) if c.kind in (Kind.SCALAR, Kind.JSON)]
-        self._json = frozenset(at for at, c in fixed if c.kind is Kind.JSON)
-        self._tree = _tree(fixed)
+        self.json_columns = frozenset(at for at, c in fixed if c.kind is Kind.JSON)
+        self.tree = _tree(fixed)
         self.promote = self._promoted_trees()
         self._tail = (None,) * len(TAIL)
         self._no_promoted = (None,) * (len(self.columns) - len(FIXED) - len(TAIL))
-        self._fast = self.fast_way(lambda _, values: values)
+        self._fast = fast_way(self.tree, self.json_columns)
 
     def row(self, record: bytes, sourcefile: str) -> Row:
         """Row of one record (a JSON object's bytes). Raises Unusable with the reason if there can be none."""
@@ -206,16 +204,12 @@ class RowMaker:
             values[at] = value
         return tuple(values)
 
-    def fast_way(self, made: Callable[[Sequence[int], Values], T]) -> Callable[[bytes], Decoded[T] | None]:
-        """The fast way of these columns; see `fast`."""
-        return fast_way(self._tree, self._json, made)
-
     def _careful(self, record: bytes) -> tuple[list[str | None], dict[str, str]]:
         """Values and `extra` of any record. Raises Unusable where it is not a JSON object in UTF-8."""
         values: list[str | None] = [None] * (len(FIXED) + len(TAIL))
         extra: dict[str, str] = {}
         try:
-            self._walk(pairs(record.decode()), self._tree, "", values, extra)
+            self._walk(pairs(record.decode()), self.tree, "", values, extra)
         except UnicodeDecodeError as error:
             raise Unusable(f"not UTF-8: byte {record[error.start]:#04x} at {error.start}") from error
         except RecursionError as error:
@@ -243,7 +237,7 @@ class RowMaker:
                 extra[f"{path}[{seen[key]}]"] = raw
             elif isinstance(node, dict) and raw[0] == "{":
                 self._walk(pairs(raw), node, path + ".", values, extra)
-            elif isinstance(node, int) and node in self._json:
+            elif isinstance(node, int) and node in self.json_columns:
                 values[node] = raw
             elif isinstance(node, int) and (value := _scalar(raw)) is not None:
                 values[node] = value
