@@ -39,6 +39,7 @@ class Broken:
     reason: str
 
 
+_BEGINNING = len('{"eventVersion":"1.')  # so much of an element tells it from what is nested in one
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 EVENT = frozenset({"eventVersion", "eventTime", "eventID"})  # an object with one of these keys is an event
 # How a record begins; no text inside a JSON string can look like this, its quotes are escaped.
@@ -137,20 +138,25 @@ def array(
     source.buffer = source.buffer[start:]
     ended = False
     while not ended:
-        # Nearly always the last `},{` ends an element, and `}]}` the last one: then all before it is decoded in one
-        # call. Where it stands in a string or a nested array, what is before it is no valid array, and the elements
-        # are taken one by one.
+        # Nearly always the last place where one element ends and another begins, as the first one does, is found by its
+        # bytes, and `}]}` ends the last one: then all before it is decoded in one call. Where such bytes stand in a
+        # string or a nested array, what is before them is no valid array, and the elements are taken one by one.
         last = source.buffer.endswith(b"}]}") and _whole(source.buffer[:-2], together)
         if last:
             yield from last
             source.buffer = source.buffer[-2:]
-        elif (cut := source.buffer.rfind(b"},{") + 1) and (found := _whole(source.buffer[:cut], together)):
+        elif (cut := _last_begins(source.buffer)) and (found := _whole(source.buffer[:cut], together)):
             yield from found
-            source.buffer = source.buffer[cut + 1 :]
+            source.buffer = source.buffer[cut + 1 :]  # without the comma
             if source.more():
                 continue  # what is left is cut in its middle, mostly
         ended = yield from _elements(source)
     _complete(source, opening)
+
+
+def _last_begins(elements: bytes) -> int:
+    """Where the comma before the last element stands, probably; 0 if nowhere."""
+    return elements.rfind(b"}," + elements[:_BEGINNING]) + 1 or elements.rfind(b"},{") + 1
 
 
 def _whole(elements: bytes, together: Callable[[bytes], T | None]) -> list[bytes | Broken | T] | None:

@@ -7,18 +7,20 @@ A line is a JSON object: column names in the order of the row, each value a stri
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
+from itertools import compress
 from typing import Any
 
 import msgspec
 
 from runtime.events.columns import COLUMNS, VERSION, Column, Kind
-from runtime.events.fast import BOOLEANS, FAILURES, Part, record_struct, remembering
-from runtime.events.row import Row, RowMaker, copy_promoted, is_plain_time
+from runtime.events.fast import BOOLEANS, FAILURES, Part, TypeTree, record_struct, remembering
+from runtime.events.row import Row, RowMaker, copy_promoted, decode_level, is_plain_time
 
 _encoder = msgspec.json.Encoder()
 _encode, _encode_into, _encode_lines = _encoder.encode, _encoder.encode_into, _encoder.encode_lines
 _astuple = msgspec.structs.astuple
 _COMMA = ord(",")
+_NUMBER_BEGINS = frozenset("-0123456789tf")  # and a boolean
 _KEY = len('"":,')  # what a key and its value take beside themselves
 
 
@@ -72,6 +74,7 @@ class FlatMaker:
     def __init__(self, maker: RowMaker) -> None:
         self._row, self._line = maker.row, FlatWriter(maker.columns).line
         names = self._names = [column.name for column in maker.columns]
+        self._keys = [f',"{name}":' for name in names]
         tree, json_columns = maker.tree, maker.json_columns
         scalars = [(key, at) for key, at in tree.items() if isinstance(at, int) and at not in json_columns]
         parts = [(key, node) for key, node in tree.items() if isinstance(node, dict)]
@@ -89,10 +92,12 @@ class FlatMaker:
             for n, (key, node) in enumerate(parts)
         ]
         promote = dict(maker.promote)
-        self._documents = [(last + n, len(key) + _KEY, promote.pop(at, None)) for n, (key, at) in enumerate(documents)]
+        self._documents = [
+            (last + n, len(key) + _KEY, n, promote.pop(at, None)) for n, (key, at) in enumerate(documents)
+        ]
         # A path promoted out of a struct's own free-form field: the piece of the line does not say it.
         self._slow = bool(promote)
-        self._scalars = slice(first)
+        self._scalars, self._inner, self._outer = slice(first), slice(first, last), slice(last, None)
         where = {key: at for at, (key, _) in enumerate(scalars)}
         self._eventtime, self._eventid = where["eventTime"], where["eventID"]
 
@@ -115,7 +120,8 @@ class FlatMaker:
         length = 1  # that `array` has if no key stood twice: a comma or bracket a record, and one
         alone = msgspec.Raw(sourcefile)
         # The loop is the flattener's innermost: what it looks up is at hand, and it calls nothing that it need not.
-        make_head, make_end, scalars, booleans = self._head, self._end, self._scalars, self._booleans
+        make_head, make_end, promote, booleans = self._head, self._end, _promote, self._booleans
+        scalars, inner, behind, nothing = self._scalars, self._inner, self._outer, (None,) * len(self._documents)
         parts, documents, eventtime, eventid = self._parts, self._documents, self._eventtime, self._eventid
         for record in self._decode(array):
             values = [*_astuple(record)]
@@ -132,28 +138,23 @@ class FlatMaker:
                 raise _OddError
             heads.append(make_head(*values[scalars]))
             piece = b""
-            for at, key, take in parts:
-                raw = values[at]
-                if raw:
-                    length += key + len(raw)
-                    piece += take(bytes(raw))
+            for at, key, take in compress(parts, values[inner]):
+                content = bytes(values[at])
+                length += key + len(content)
+                piece += take(content)
             pieces.append(piece)
-            texts: list[str | None] = []
+            texts: list[str | None] = [*nothing]
             promoted: list[tuple[int, str]] = []
-            for at, key, table in documents:
-                raw = values[at]
-                text = None
-                if raw:
-                    length += key + len(raw)
-                    text = str(raw, "utf-8")
-                    first = text[0]
-                    if first <= " ":  # msgspec keeps the space before a value
-                        raise _OddError
-                    if text == "null" or text == "{}":  # noqa: PLR1714 - quicker than `in`
-                        text = None
-                    elif table is not None and first == "{":
-                        copy_promoted(text, table, promoted)
-                texts.append(text)
+            for at, key, number, table in compress(documents, values[behind]):
+                text = str(values[at], "utf-8")
+                length += key + len(values[at])
+                first = text[0]
+                if first <= " ":  # msgspec keeps the space before a value
+                    raise _OddError
+                if text != "null" and text != "{}":  # noqa: PLR1714 - quicker than `in`
+                    texts[number] = text
+                    if table is not None and first == "{":
+                        promote(text, table, promoted)
             ends.append(make_end(*texts, self._behind(sourcefile, promoted) if promoted else alone))
         head = _encode_lines(heads)
         if length + len(head) != len(array):
@@ -166,9 +167,9 @@ class FlatMaker:
 
     def _behind(self, sourcefile: bytes, promoted: list[tuple[int, str]]) -> msgspec.Raw:
         """The value of sourcefile, and behind it the promoted columns: Raw is written as it is."""
-        names = self._names
+        keys = self._keys
         promoted.sort()
-        return msgspec.Raw(b"%b,%b" % (sourcefile, _encode({names[at]: value for at, value in promoted})[1:-1]))
+        return msgspec.Raw(sourcefile + "".join([keys[at] + value for at, value in promoted]).encode())
 
     def _piece(self, part: Part) -> Callable[[bytes], bytes]:
         """What gives `,"name":"value"` for each value of a struct's columns that is not null."""
@@ -182,6 +183,34 @@ class FlatMaker:
             return b"," + _encode(present)[1:-1] if present else b""
 
         return piece
+
+
+def _promote(text: str, table: TypeTree, promoted: list[tuple[int, str]]) -> None:
+    """`copy_promoted`, with values as JSON strings."""
+    odd: list[tuple[int, str]] = []
+    try:
+        found = decode_level(text)
+    except FAILURES:
+        found = {}
+        copy_promoted(text, table, odd)
+    for key, content in found.items():
+        node = table.get(key)
+        if node is None:
+            continue
+        raw = str(content, "utf-8")
+        first = raw[0]
+        if first == '"' and "\\" not in raw and type(node) is int:
+            promoted.append((node, raw))
+        elif first in _NUMBER_BEGINS and type(node) is int:
+            promoted.append((node, f'"{raw}"'))
+        elif raw != "null":
+            copy_promoted(f"{{{_quoted(key)}:{raw}}}", {key: node}, odd)
+    if odd:
+        promoted += [(at, _quoted(value)) for at, value in odd]
+
+
+def _quoted(text: str) -> str:
+    return _encode(text).decode()
 
 
 def _struct(names: Sequence[str], **others: type) -> type[msgspec.Struct]:
