@@ -21,6 +21,7 @@ from runtime.events.elements import (
     array,
     may_go_on,
     next_record,
+    one_by_one,
 )
 from runtime.events.row import pairs
 
@@ -183,7 +184,7 @@ def _is_twice(key: str, document: bytes) -> bool:
 
 def _inner(elements: bytes) -> Iterator[bytes | Broken]:
     inner = Source.of(elements.strip(SPACE))
-    yield from unwrapped(array(inner, 1, b"["))
+    yield from unwrapped(array(inner, 1, b"[", one_by_one))
 
 
 def _record_text(raw: bytes, otherwise: Broken) -> Iterator[bytes | Broken]:

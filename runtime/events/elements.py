@@ -11,7 +11,7 @@ import re
 import zlib
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import msgspec
 from isal import igzip, isal_zlib
@@ -19,6 +19,7 @@ from isal import igzip, isal_zlib
 from runtime.events.columns import FIXED
 from runtime.events.row import pairs
 
+T = TypeVar("T")
 CHUNK = 1 << 16  # what is unpacked at a time: small enough to stay in a core's own cache
 HEAD = 64  # bytes that tell the forms of JSON apart
 # One record larger than this is taken for broken: CloudTrail caps a record at 1 MB (with 1.11, some more). Twice as
@@ -41,6 +42,7 @@ class Broken:
     reason: str
 
 
+_BEGINNING = len('{"eventVersion":"1.')  # so much of an element tells it from what is nested in one
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 EVENT = frozenset({"eventVersion", "eventTime", "eventID"})  # an object with one of these keys is an event
 # How a record begins; no text inside a JSON string can look like this, its quotes are escaped.
@@ -124,29 +126,54 @@ class Source:
         raise BadFile(f"more than {WHOLE_LIMIT:,} bytes in a form that is not read piece by piece; {SPLIT}")
 
 
-def array(source: Source, start: int, opening: bytes) -> Iterator[bytes | Broken]:
+def one_by_one(_: bytes) -> bytes | None:
+    """For `array`: no elements are taken together."""
+    return None
+
+
+def array(
+    source: Source, start: int, opening: bytes, together: Callable[[bytes], T | None]
+) -> Iterator[bytes | Broken | T]:
     """Elements of the array whose content begins at `start`; `opening` is what stands before it, without spaces.
 
+    `together` is offered elements as JSON arrays, many at a time; where it gives None they come one by one. What it
+    takes must be whole and valid, or it would take what is cut in the wrong place.
     Then the buffer holds what follows the document that this completes: nothing, or the beginning of another one.
     """
     source.buffer = source.buffer[start:]
-    while True:
-        # Nearly always the last `},{` ends a record: then all before it is decoded in one call. Where it stands in a
-        # string or a nested array, what is before it is no valid list, and the elements are taken one by one.
-        cut = source.buffer.rfind(b"},{")
-        if cut > 0:
-            try:
-                found = _LIST.decode(b"[" + source.buffer[: cut + 1] + b"]")
-            except (msgspec.MsgspecError, RecursionError):
-                found = None
-            if found is not None:
-                for raw in found:
-                    yield _object(bytes(raw))
-                source.buffer = source.buffer[cut + 2 :]
+    ended = False
+    while not ended:
+        # Nearly always the last place where one element ends and another begins, as the first one does, is found by its
+        # bytes, and `}]}` ends the last one: then all before it is decoded in one call. Where such bytes stand in a
+        # string or a nested array, what is before them is no valid array, and the elements are taken one by one.
+        last = source.buffer.endswith(b"}]}") and _whole(source.buffer[:-2], together)
+        if last:
+            yield from last
+            source.buffer = source.buffer[-2:]
+        elif (cut := _last_begins(source.buffer)) and (found := _whole(source.buffer[:cut], together)):
+            yield from found
+            source.buffer = source.buffer[cut + 1 :]  # without the comma
+            if source.more():
+                continue  # what is left is cut in its middle, mostly
         ended = yield from _elements(source)
-        if ended:
-            break
     _complete(source, opening)
+
+
+def _last_begins(elements: bytes) -> int:
+    """Where the comma before the last element stands, probably; 0 if nowhere."""
+    return elements.rfind(b"}," + elements[:_BEGINNING]) + 1 or elements.rfind(b"},{") + 1
+
+
+def _whole(elements: bytes, together: Callable[[bytes], T | None]) -> list[bytes | Broken | T] | None:
+    """What `array` gives for elements that end where one does; None if they do not."""
+    elements = b"[" + elements + b"]"
+    taken = together(elements)
+    if taken is not None:
+        return [taken]
+    try:
+        return [_object(bytes(raw)) for raw in _LIST.decode(elements)]
+    except (msgspec.MsgspecError, RecursionError):
+        return None
 
 
 def _complete(source: Source, opening: bytes) -> None:
