@@ -194,6 +194,15 @@ def failed_job(job: pulumi.Input[str]) -> dict[str, Any]:
     }
 
 
+def failed_crawler(crawlers: Sequence[pulumi.Input[str]]) -> dict[str, Any]:
+    """Event pattern: one of the crawlers failed. A day without a partition in the catalog is seen by no query."""
+    return {
+        "source": ["aws.glue"],
+        "detail-type": ["Glue Crawler State Change"],
+        "detail": {"crawlerName": [*crawlers], "state": ["Failed"]},
+    }
+
+
 def _call(service: str, names: Sequence[str], detail: Mapping[str, Any]) -> dict[str, Any]:
     # Refused calls match as well: who tries is worth a message too.
     return {
@@ -236,6 +245,10 @@ def changed_key(names: pulumi.Input[list[str]]) -> dict[str, Any]:
 JOB_INPUT = (
     {"job": "$.detail.jobName", "state": "$.detail.state", "run": "$.detail.jobRunId", "time": "$.time"},
     "run <run> of the job <job> ended as <state> at <time>; its log says why, and the next run makes up for it.",
+)
+CRAWLER_INPUT = (
+    {"crawler": "$.detail.crawlerName", "error": "$.detail.errorMessage", "time": "$.time"},
+    "the crawler <crawler> failed at <time>: <error>.",
 )
 CALL_INPUT = (
     {

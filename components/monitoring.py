@@ -4,7 +4,7 @@ What is watched stands in alarms.py, what is drawn in graphs.py.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
@@ -13,6 +13,7 @@ import pulumi_aws as aws
 from components import policies
 from components.alarms import (
     CALL_INPUT,
+    CRAWLER_INPUT,
     DATA_SET,
     DLQ,
     FIVE_MINUTES,
@@ -30,6 +31,7 @@ from components.alarms import (
     changed_key,
     changed_trail,
     described,
+    failed_crawler,
     failed_job,
     silences,
 )
@@ -54,6 +56,8 @@ class LakeParts(TypedDict):
     """Name of the Parquet job. Required."""
     longest_gap: int | None
     """Minutes that may pass between the ends of two of its runs; None where a day may pass without any. Required."""
+    crawlers: Sequence[pulumi.Input[str]]
+    """Names of the crawlers; none where tables are declared. Required."""
     data_sets: Mapping[str, pulumi.Input[str]]
     """Name -> id of each QuickSight data set in SPICE. Required."""
 
@@ -128,6 +132,8 @@ class Monitoring(pulumi.ComponentResource):
         ]
         made += [self._alarm(f"refresh-{key}", REFRESH, of) for key, of in data_sets.items()]
         self._rule("job-failed", "The Parquet job failed", failed_job(lake["job_name"]), JOB_INPUT)
+        if lake["crawlers"]:
+            self._rule("crawler-failed", "A crawler failed", failed_crawler(lake["crawlers"]), CRAWLER_INPUT)
         body = dashboard(self._names, dimensions, list(data_sets.values()), [alarm.arn for alarm in made])
         return aws.cloudwatch.Dashboard(
             f"{self._name}-dashboard",

@@ -362,6 +362,7 @@ class CloudTrailPipeline(pulumi.ComponentResource):
             "function_name": flattener.function_name,
             "job_name": job.job_name,
             "longest_gap": gap and gap + lake["job"]["timeout_minutes"],
+            "crawlers": catalog.crawlers,
             "data_sets": loaded,
         }
         outputs: dict[str, Any] = {

@@ -15,7 +15,7 @@ from components import monitoring as m
 from components import policies
 from components.defaults import complete
 from components.names import Names, Where
-from components.settings import ImportMode
+from components.settings import CatalogMode, ImportMode
 from runtime.glue.arguments import ARGUMENTS
 from runtime.glue.metrics import Metrics
 from tests.components.recorder import Stack, run
@@ -42,6 +42,7 @@ LAKE: m.LakeParts = {
     "function_name": "acme-flattener",
     "job_name": "acme-job",
     "longest_gap": 115,
+    "crawlers": ["acme-flatfiles", "acme-parquettrails"],
     "data_sets": {"events": "acme-prod-events", "rules": "acme-prod-rules"},
 }
 
@@ -77,9 +78,9 @@ def stack() -> Stack:
 
 
 def test_the_children_are_exactly_these(stack: Stack):
-    """One topic with its policy, ten alarms and one for each data set, four rules, a dashboard; no budget unasked."""
+    """One topic with its policy, ten alarms and one for each data set, five rules, a dashboard; no budget unasked."""
     alarms = [*a.alarms(complete({})["alarms"]), "no-new-files", "no-new-run", "refresh-events", "refresh-rules"]
-    rules = ["job-failed", "trail-changed", "log-bucket-changed", "key-changed"]
+    rules = ["job-failed", "crawler-failed", "trail-changed", "log-bucket-changed", "key-changed"]
     expected = {
         ("aws:sns/topic:Topic", "acme-prod-alarms-topic"),
         ("aws:sns/topicPolicy:TopicPolicy", "acme-prod-alarms-topic-policy"),
@@ -93,8 +94,8 @@ def test_the_children_are_exactly_these(stack: Stack):
 
 
 def test_what_the_pipeline_does_not_own_is_not_watched():
-    """Without a trail, a bucket or a key of its own there is only the rule on the job."""
-    bare = monitor(trail_name=None, log_bucket=None, lake_key_arn=None)
+    """Without a trail, a bucket or a key of its own, and without crawlers, there is only the rule on the job."""
+    bare = monitor(trail_name=None, log_bucket=None, lake_key_arn=None, lake={**LAKE, "crawlers": []})
     assert [rule.name for rule in bare.of(RULE)] == ["acme-prod-alarms-job-failed"]
     assert "kmsMasterKeyId" not in bare["aws:sns/topic:Topic", "acme-prod-alarms-topic"].inputs
 
@@ -114,7 +115,7 @@ def test_every_alarm_and_rule_publishes_to_the_topic(stack: Stack):
     """Nothing watches in silence: alarms and their end, and every rule, reach the one topic, after its policy stands."""
     for alarm in stack.of(ALARM):
         assert (alarm.inputs["alarmActions"], alarm.inputs["okActions"]) == ([TOPIC], [TOPIC]), alarm.name
-    assert [target.inputs["arn"] for target in stack.of(TARGET)] == [TOPIC] * 4
+    assert [target.inputs["arn"] for target in stack.of(TARGET)] == [TOPIC] * 5
     policy = stack["aws:sns/topicPolicy:TopicPolicy", "acme-prod-alarms-topic-policy"]
     for source in [*stack.of(ALARM), *stack.of(TARGET)]:
         assert policy.urn in source.depends_on, source.name
@@ -250,6 +251,13 @@ def glue(**detail: Any) -> dict[str, Any]:
     }
 
 
+def crawl(**detail: Any) -> dict[str, Any]:
+    """An event of a crawler, as AWS documents it."""
+    found = {"crawlerName": "acme-parquettrails", "errorMessage": "Internal Service Exception", "state": "Failed"}
+    event = glue() | {"detail-type": "Glue Crawler State Change"}
+    return event | {"detail": {**found, "accountId": "1234", "message": "Crawler Failed", **detail}}
+
+
 def call(service: str, name: str, parameters: dict[str, Any] | None, **detail: Any) -> dict[str, Any]:
     """A call as CloudTrail's management events bring it to EventBridge."""
     return {
@@ -282,6 +290,7 @@ def call(service: str, name: str, parameters: dict[str, Any] | None, **detail: A
 KEY_ID = KEY.rpartition("/")[2]
 FIRES = {
     "job-failed": [glue(), glue(state="TIMEOUT"), glue(state="STOPPED")],
+    "crawler-failed": [crawl(), crawl(crawlerName="acme-flatfiles")],
     "trail-changed": [
         call("cloudtrail", "StopLogging", {"name": "acme-prod"}),
         call("cloudtrail", "StopLogging", {"name": TRAIL}),
@@ -312,6 +321,7 @@ FIRES = {
 }
 QUIET = {
     "job-failed": [glue(state="SUCCEEDED"), glue(jobName="acme-job-2"), glue() | {"source": "acme.glue"}],
+    "crawler-failed": [crawl(state="Succeeded"), crawl(crawlerName="other")],
     "trail-changed": [
         call("cloudtrail", "StopLogging", {"name": "acme-production"}),
         call("cloudtrail", "StartLogging", {"name": "acme-prod"}),
@@ -361,6 +371,14 @@ def told(target: dict[str, Any], event: dict[str, Any]) -> str:
             (
                 "Trailsight acme-prod: run jr_abcdef0123456789 of the job acme-job ended as FAILED at 2026-11-24T18:57:21Z;"
                 " its log says why, and the next run makes up for it. See 'The Parquet job failed' in docs/operations.md."
+            ),
+        ),
+        (
+            "crawler-failed",
+            crawl(),
+            (
+                "Trailsight acme-prod: the crawler acme-parquettrails failed at 2026-11-24T18:57:21Z: Internal Service"
+                " Exception. See 'A crawler failed' in docs/operations.md."
             ),
         ),
         (
@@ -449,6 +467,16 @@ def test_the_pipeline_says_what_is_loaded_and_how_often_it_runs(deploy, lake, qu
     for key in found & {"refresh-events", "refresh-gaps", "refresh-files", "refresh-rules"}:
         dimensions = stack[ALARM, f"acme-prod-alarms-{key}"].inputs["dimensions"]
         assert dimensions == {"DatasetId": f"acme-prod-{key.removeprefix('refresh-')}"}
+
+
+def test_the_crawlers_of_the_catalog_are_watched(deploy):
+    """With catalog mode `crawled` the rule names both crawlers that are made; otherwise there is none."""
+    stack = deploy({"lake": {"catalog": {"mode": CatalogMode.CRAWLED}}})
+    pattern = stack[RULE, "acme-prod-alarms-crawler-failed"].json("eventPattern")
+    made = [crawler.inputs["name"] for crawler in stack.of("aws:glue/crawler:Crawler")]
+    assert sorted(pattern["detail"]["crawlerName"]) == sorted(made)
+    assert len(made) == 2
+    assert "acme-prod-alarms-crawler-failed" not in {rule.name for rule in deploy().of(RULE)}
 
 
 def test_a_pipeline_without_a_lake_has_its_alarms(deploy):
