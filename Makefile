@@ -20,11 +20,15 @@ $(VENV)/run.stamp: requirements/run.txt requirements/build.txt pyproject.toml
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/dev.stamp: $(VENV)/run.stamp requirements/dev.txt requirements/spark.txt requirements/ministack.txt
+$(VENV)/dev.stamp: $(VENV)/run.stamp requirements/dev.txt requirements/spark.txt requirements/ministack.txt \
+		policies/requirements.txt
 	$(PIP) --require-hashes -r requirements/dev.txt
 	$(PIP) --require-hashes --no-build-isolation -r requirements/spark.txt
 	$(HOST_PYTHON) -m venv $(VENV)/ministack
 	$(VENV)/ministack/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/ministack.txt
+	@# The policy pack's own environment, only where its test can run: with the CLI.
+	@if command -v pulumi >/dev/null; then $(HOST_PYTHON) -m venv $(VENV)/policies && \
+		$(VENV)/policies/bin/pip install --quiet --disable-pip-version-check --require-hashes -r policies/requirements.txt; fi
 	@touch $@
 
 DEMO := demo
@@ -75,6 +79,7 @@ lock: ## make the hashed locks in requirements/ anew (needs uv)
 	$(LOCK) pyproject.toml --group bench -o requirements/bench.txt
 	$(LOCK) pyproject.toml --group spark -o requirements/spark.txt
 	printf "ministack==1.5.33\nboto3\n" | $(LOCK) - --no-annotate -o requirements/ministack.txt
+	echo "pulumi-policy" | $(LOCK) - --no-annotate -o policies/requirements.txt
 	echo "setuptools>=77" | $(LOCK) - -o requirements/build.txt
 	printf "isal\nmsgspec\n" | $(LOCK) - -c requirements/run.txt --no-annotate -o requirements/lambda.txt
 

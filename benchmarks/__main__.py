@@ -34,7 +34,7 @@ def main() -> None:
             lambda: flatten.cpu(options.rounds),
         ),
         "flatten-memory": ("peak memory for a log file of 300 MB", flatten.memory),
-        "flatten-start": ("imports of a cold start", flatten.imports),
+        "flatten-start": ("imports of a cold start, from the bundle as it ships", flatten.imports),
         "spark": ("flat files -> Parquet on Spark; «ours» is so many times as quick", spark.table),
         "planning": ("finding the flat files to read", spark.planning),
         "cost": (cost.title(), cost.table),

@@ -7,10 +7,12 @@ the SDK in its time: files are read and written in memory (/dev/shm) where there
 import gc
 import gzip
 import json
+import platform
 import shutil
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib import import_module
@@ -20,6 +22,7 @@ from typing import Any
 
 from benchmarks.data import REAL
 from benchmarks.measure import make, run
+from tools.bundle import MACHINES, bundle
 
 SHARED = "/dev/shm" if Path("/dev/shm").is_dir() else None
 RECORDS = 20_000  # of each size of file, in as many files as that takes
@@ -48,7 +51,7 @@ def post(source: Path, target: Path) -> None:
 
 
 class DiskS3:
-    """An S3 client for files: what is got is the log file, what is put goes to `target`."""
+    """An S3 client for files: what is got is the log file; the flat file put goes to `target`, the rest nowhere."""
 
     def __init__(self) -> None:
         self.source = self.target = Path()
@@ -60,10 +63,12 @@ class DiskS3:
         return {"Body": stream, "ETag": "e", "LastModified": datetime(2024, 5, 7, tzinfo=UTC), "ContentLength": size}
 
     def put_object(self, **arguments: Any) -> None:
-        """Write the body to the target."""
-        with self.target.open("wb") as out:
-            while chunk := arguments["Body"].read(1 << 16):
-                out.write(chunk)
+        """Read the body, and write it to the target if it is the flat file."""
+        if arguments["Key"].startswith("flatfiles/"):
+            with self.target.open("wb") as out:
+                shutil.copyfileobj(arguments["Body"], out)
+        else:
+            arguments["Body"].read()
 
 
 def ours() -> Callable[[Path, Path], None]:
@@ -152,28 +157,21 @@ def memory() -> list[dict[str, Any]]:
 
 
 def imports() -> list[dict[str, Any]]:
-    """CPU of a cold start's imports: ours with and without cached bytecode, then the SDK and its client."""
-    rows = []
-    with tempfile.TemporaryDirectory() as bundle:
-        for package in ("runtime", "msgspec", "isal"):
-            found = import_module(package).__file__
-            assert found is not None
-            ignored = shutil.ignore_patterns("__pycache__", "local", "athena", "quicksight")
-            shutil.copytree(Path(found).parent, Path(bundle, package), ignore=ignored)
-        for title, folder in (("bytecode cached", ""), ("as in the bundle, without caches", bundle)):
-            costs = [json.loads(run("-B", "-c", _IMPORTS, folder).output) for _ in range(7)]
-            rows += [
-                {"way": f"{name}, {title}", "CPU ms": round(median(one[name] for one in costs) * 1000)}
-                for name in costs[0]
-            ]
-    return rows
+    """CPU of a cold start's imports, from the bundle as it ships: ours, the SDK and its client, then our tables."""
+    [arch] = [arch for arch, machine in MACHINES.items() if machine == platform.machine()]
+    with tempfile.TemporaryDirectory() as scratch:
+        zipped, folder = Path(scratch, "flattener.zip"), Path(scratch, "task")
+        bundle(zipped, arch, ".".join(platform.python_version_tuple()[:2]))
+        with zipfile.ZipFile(zipped) as archive:
+            archive.extractall(folder)
+        costs = [json.loads(run("-B", "-c", _IMPORTS, str(folder)).output) for _ in range(7)]
+    return [{"way": name, "CPU ms": round(median(one[name] for one in costs) * 1000)} for name in costs[0]]
 
 
 _IMPORTS = """
 import importlib, json, os, sys, time
 os.environ.update(TRAILSIGHT_OUTPUT_BUCKET="lake", AWS_DEFAULT_REGION="eu-central-1")
-if sys.argv[1]:
-    sys.path.insert(0, sys.argv[1])
+sys.path.insert(0, sys.argv[1])
 marks, last = {}, time.process_time()
 def mark(name):
     global last
@@ -184,6 +182,7 @@ import boto3; mark("import boto3")
 client = handler.s3_client(); mark("S3 client")
 flatten = sys.modules["runtime.lambda.flatten"]
 flatten.Flattener(None, handler.SETTINGS); mark("own tables")
+assert handler.__file__.startswith(sys.argv[1])
 print(json.dumps(marks))
 """
 

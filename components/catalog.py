@@ -54,6 +54,7 @@ class Catalog(pulumi.ComponentResource):
 
     database: pulumi.Output[str]
     tables: list[pulumi.Resource]
+    crawlers: list[pulumi.Output[str]]
 
     def __init__(self, name: str, args: CatalogArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("trailsight:index:Catalog", name, {}, opts)
@@ -65,7 +66,7 @@ class Catalog(pulumi.ComponentResource):
             tags=args["tags"],
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self.tables = []
+        self.tables, self.crawlers = [], []
         if settings["mode"] is CatalogMode.DECLARED:
             self.tables.extend(_table(self, name, args, database.name, table) for table in _declared(args["promote"]))
             self.tables.append(_view(self, f"{name}-{LEDGER}", database.name, _LEDGER_VIEW))
@@ -131,7 +132,13 @@ class Catalog(pulumi.ComponentResource):
             for table in (FLATFILES, EVENTS)
         }
         workflow = aws.glue.Workflow(
-            f"{name}-workflow", name=names.part("crawl"), description="Crawl, convert, crawl", tags=tags, opts=here
+            f"{name}-workflow",
+            name=names.part("crawl"),
+            description="Crawl, convert, crawl",
+            # A second one beside it would crawl what the first is still writing.
+            max_concurrent_runs=1,
+            tags=tags,
+            opts=here,
         )
 
         def trigger(step: str, action: aws.glue.TriggerActionArgs, **when: Any) -> None:
@@ -156,6 +163,7 @@ class Catalog(pulumi.ComponentResource):
         trigger("convert", action(job_name=args["job_name"]), **after(crawler_name=flat, crawl_state="SUCCEEDED"))
         trigger("crawl-events", action(crawler_name=events), **after(job_name=args["job_name"], state="SUCCEEDED"))
         self.tables.extend(crawlers.values())
+        self.crawlers.extend(crawler.name for crawler in crawlers.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,20 +8,21 @@ import pulumi
 import pulumi_aws as aws
 
 from components import policies
+from components.log_groups import log_group
 from components.part import PartArgs
 from components.roles import role
 from components.settings import Architecture, FlattenerSettings
 
-BUNDLE = Path(__file__).parents[1] / "build" / "flattener.zip"
+REPO = Path(__file__).parents[1]
+BUNDLE = REPO / "build" / "flattener.zip"
 HANDLER = "runtime/lambda/handler.handle"
 RUNTIME = "python3.13"
 BATCHING_WINDOW = 5  # seconds; CloudTrail delivers in bursts, and a message waits for company
-# What a running invocation must have left to give its messages back.
 _PREFIX = "TRAILSIGHT_"
 
 
 class BundleError(ValueError):
-    """The bundle is missing or made for another processor; the text says what to run."""
+    """The bundle is missing, old or made for another processor; the text says what to run."""
 
 
 class FlattenerArgs(PartArgs):
@@ -55,15 +56,9 @@ class Flattener(pulumi.ComponentResource):
     def __init__(self, name: str, args: FlattenerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         settings, names, tags = args["settings"], args["names"], args["tags"]
         super().__init__("trailsight:index:Flattener", name, {}, opts)
-        here = pulumi.ResourceOptions(parent=self)
         function_name = names.part("flattener")
-        group = aws.cloudwatch.LogGroup(
-            f"{name}-logs",
-            name=f"/aws/lambda/{function_name}",
-            retention_in_days=settings["log_retention_days"],
-            tags=tags,
-            opts=here,
-        )
+        log = f"/aws/lambda/{function_name}"
+        group = log_group(f"{name}-logs", self, log, settings["log_retention_days"], tags)
         made, rights = role(
             self,
             f"{name}-role",
@@ -75,7 +70,7 @@ class Flattener(pulumi.ComponentResource):
                 logs=names.where.bucket(logs),
                 prefix=args["log_prefix"],
                 lake=names.where.bucket(args["lake_bucket"]),
-                log_group=f"/aws/lambda/{function_name}",
+                log_group=log,
                 log_key=log_key,
                 lake_key=lake_key,
             ),
@@ -128,14 +123,25 @@ class Flattener(pulumi.ComponentResource):
 
 
 def check_bundle(architecture: Architecture) -> None:
-    """Raise BundleError unless there is a bundle for this processor: Lambda would say so only at the first log file."""
-    bundle = BUNDLE
+    """Raise BundleError unless there is a bundle of this checkout for this processor.
+
+    Lambda would tell of another processor only at the first log file, and of older code never: after an update that
+    forgot `make bundle`, an old flattener would go on beside the new job and the new tables.
+    """
     command = f"make bundle ARCH={architecture.value}"
-    if not bundle.is_file():
-        raise BundleError(f"build/{bundle.name} is missing; make it with `{command}`")
+    if not BUNDLE.is_file():
+        raise BundleError(f"build/{BUNDLE.name} is missing; make it with `{command}`")
     machine = {"arm64": "aarch64", "x86_64": "x86_64"}[architecture.value]
-    compiled = [name for name in zipfile.ZipFile(bundle).namelist() if name.endswith(".so")]
-    if other := [name for name in compiled if f"{machine}-linux" not in name and "abi3" not in name]:
-        raise BundleError(
-            f"build/{bundle.name} is not for {architecture.value}, as its {other[0]} shows; make it with `{command}`"
-        )
+    with zipfile.ZipFile(BUNDLE) as archive:
+        names = archive.namelist()
+        compiled = [name for name in names if name.endswith(".so")]
+        if other := [name for name in compiled if f"{machine}-linux" not in name and "abi3" not in name]:
+            shows = f"as its {other[0]} shows"
+            raise BundleError(f"build/{BUNDLE.name} is not for {architecture.value}, {shows}; make it with `{command}`")
+        for name in names:
+            if name.startswith("runtime/") and not _is_current(REPO / name, archive.read(name)):
+                raise BundleError(f"build/{BUNDLE.name} has another {name} than here; make it anew with `{command}`")
+
+
+def _is_current(path: Path, bundled: bytes) -> bool:
+    return path.is_file() and path.read_bytes() == bundled

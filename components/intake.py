@@ -1,4 +1,4 @@
-"""The way of a new log file to the flattener: notification, queue, dead-letter queue."""
+"""The way of a new log file to the flattener: queue, dead-letter queue, and what sends to the queue but the bucket."""
 
 from typing import Any, NotRequired
 
@@ -7,7 +7,7 @@ import pulumi_aws as aws
 
 from components import policies
 from components.part import PartArgs
-from components.settings import ExistingLogsSettings, Notification, QueueNotification
+from components.settings import ExistingLogsSettings, Notification
 
 DAY = 24 * 60 * 60
 # AWS asks for six times the function's timeout, plus the batching window:
@@ -30,10 +30,6 @@ class IntakeArgs(PartArgs):
     """Tries before a message is dead-lettered. Required."""
     existing: NotRequired[ExistingLogsSettings | None]
     """Somebody else's bucket. Default: the bucket is the pipeline's own."""
-    additional_notifications: NotRequired[list[QueueNotification]]
-    """Other receivers of the bucket's notifications. Default: none."""
-    after: NotRequired[list[pulumi.Resource]]
-    """What must exist before the bucket notifies. Default: nothing."""
 
 
 class Intake(pulumi.ComponentResource):
@@ -45,6 +41,10 @@ class Intake(pulumi.ComponentResource):
     dlq_arn: pulumi.Output[str]
     dlq_name: pulumi.Output[str]
     dlq_url: pulumi.Output[str]
+    policy: pulumi.Resource
+    """The queue's policy, which whatever sends must wait for."""
+    notified: bool
+    """Whether the bucket itself is to tell the queue."""
 
     def __init__(self, name: str, args: IntakeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("trailsight:index:Intake", name, {}, opts)
@@ -69,6 +69,12 @@ class Intake(pulumi.ComponentResource):
                 {"deadLetterTargetArn": dlq.arn, "maxReceiveCount": args["max_receives"]}
             ),
             tags=tags,
+            opts=here,
+        )
+        aws.sqs.QueuePolicy(
+            f"{name}-dlq-policy",
+            queue_url=dlq.url,
+            policy=pulumi.Output.json_dumps(policies.queue(names.dlq_arn, [])),
             opts=here,
         )
         aws.sqs.RedriveAllowPolicy(
@@ -108,17 +114,11 @@ class Intake(pulumi.ComponentResource):
             ),
             opts=here,
         )
-        after = pulumi.ResourceOptions(parent=self, depends_on=[policy, *args.get("after", [])])
-        if notification is Notification.EXCLUSIVE:
-            aws.s3.BucketNotification(
-                f"{name}-notification",
-                bucket=args["bucket"],
-                **_receivers(queue.arn, args["prefix"], args.get("additional_notifications", [])),
-                opts=after,
-            )
-        elif rule is not None:
+        after = pulumi.ResourceOptions(parent=self, depends_on=[policy])
+        self.notified, self.policy = notification is Notification.EXCLUSIVE, policy
+        if rule is not None:
             aws.cloudwatch.EventTarget(f"{name}-target", rule=rule.name, arn=queue.arn, opts=after)
-        else:
+        elif not self.notified:
             assert existing is not None
             aws.sns.TopicSubscription(
                 f"{name}-subscription",
@@ -126,6 +126,8 @@ class Intake(pulumi.ComponentResource):
                 protocol="sqs",
                 endpoint=queue.arn,
                 raw_message_delivery=True,
+                filter_policy_scope="MessageBody",
+                filter_policy=pulumi.Output.json_dumps(_of_bucket(args["bucket"])),
                 opts=after,
             )
         self.queue_arn, self.queue_name, self.queue_url = queue.arn, queue.name, queue.url
@@ -150,30 +152,11 @@ def _sender(
     return "BucketSends", "s3", {"ArnEquals": {"aws:SourceArn": arn}, "StringEquals": {"aws:SourceAccount": account}}
 
 
-def _receivers(queue: pulumi.Input[str], prefix: str, additional: list[QueueNotification]) -> dict[str, Any]:
-    """Arguments of the one notification configuration that a bucket has: our queue first, then the others by kind."""
-    ours = aws.s3.BucketNotificationQueueArgs(
-        id="trailsight",
-        queue_arn=queue,
-        events=["s3:ObjectCreated:*"],
-        filter_prefix=prefix or None,
-        filter_suffix=".json.gz",
-    )
-    kinds: dict[str, list[Any]] = {"queues": [ours], "topics": [], "lambda_functions": []}
-    for number, other in enumerate(additional):
-        common: dict[str, Any] = {
-            "id": f"additional-{number}",
-            "events": ["s3:ObjectCreated:*"],
-            "filter_prefix": other.get("prefix"),
-            "filter_suffix": other.get("suffix"),
-        }
-        match str(other["arn"]).split(":")[2:3]:
-            case ["sns"]:
-                kinds["topics"].append(aws.s3.BucketNotificationTopicArgs(topic_arn=other["arn"], **common))
-            case ["lambda"]:
-                kinds["lambda_functions"].append(
-                    aws.s3.BucketNotificationLambdaFunctionArgs(lambda_function_arn=other["arn"], **common)
-                )
-            case _:
-                kinds["queues"].append(aws.s3.BucketNotificationQueueArgs(queue_arn=other["arn"], **common))
-    return {kind: receivers for kind, receivers in kinds.items() if receivers}
+def _of_bucket(bucket: pulumi.Input[str]) -> dict[str, Any]:
+    """Filter for a topic that carries more: what a trail, the bucket itself or EventBridge say of this bucket.
+
+    Control Tower's has all that AWS Config says in the organization, and each such message would be a dead letter.
+    https://docs.aws.amazon.com/sns/latest/dg/sns-subscription-filter-policies.html
+    """
+    name = {"bucket": {"name": [bucket]}}
+    return {"$or": [{"s3Bucket": [bucket]}, {"Records": {"s3": name}}, {"detail": name}]}

@@ -6,6 +6,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components import policies
+from components.log_groups import log_group
 from components.objects import put
 from components.part import PartArgs
 from components.roles import role
@@ -39,19 +40,12 @@ class ParquetJob(pulumi.ComponentResource):
     def __init__(self, name: str, args: ParquetJobArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("trailsight:index:ParquetJob", name, {}, opts)
         settings, names, tags = args["settings"], args["names"], args["tags"]
-        here = pulumi.ResourceOptions(parent=self)
         # Fixed, since a job that is replaced loses its bookmark.
         job_name = names.part("parquet", 255)
         prefix = f"/aws-glue/{job_name}"
         groups = [f"{prefix}/error", f"{prefix}/output"]
         for group in groups:
-            aws.cloudwatch.LogGroup(
-                f"{name}-{group.rpartition('/')[2]}-logs",
-                name=group,
-                retention_in_days=settings["log_retention_days"],
-                tags=tags,
-                opts=here,
-            )
+            log_group(f"{name}-{group.rpartition('/')[2]}-logs", self, group, settings["log_retention_days"], tags)
         made, rights = role(
             self,
             f"{name}-role",
@@ -85,7 +79,7 @@ class ParquetJob(pulumi.ComponentResource):
             f"{lake}/{policies.FLATFILES.rstrip('/')}",
             lake,
             "",
-            f"{lake}/{policies.STATE[1]}temporary/",
+            f"{lake}/{policies.TEMPORARY}",
             **{key: value for key, value in own.items() if value},
         )
         job = aws.glue.Job(
@@ -100,7 +94,8 @@ class ParquetJob(pulumi.ComponentResource):
             timeout=settings["timeout_minutes"],
             max_retries=0,
             execution_property=aws.glue.JobExecutionPropertyArgs(max_concurrent_runs=deployment.MAX_CONCURRENT_RUNS),
-            # A compaction that meets a load waits instead of failing.
+            # A compaction that meets a load waits for 15 minutes before it fails, and only without retries:
+            # https://docs.aws.amazon.com/glue/latest/dg/job-run-statuses.html
             job_run_queuing_enabled=True,
             default_arguments={**arguments, "--extra-py-files": library},
             tags=tags,

@@ -5,18 +5,20 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from components import policies
+from components import owners, policies
 from components.athena import Athena
 from components.buckets import Bucket, expire, tidy
 from components.catalog import Catalog
 from components.checks import check, hints
 from components.console import Console
+from components.cron import longest_gap
 from components.defaults import complete
 from components.flattener import BATCHING_WINDOW, Flattener, check_bundle
 from components.intake import Intake
 from components.keys import Key
-from components.monitoring import Monitoring
+from components.monitoring import LakeParts, Monitoring
 from components.names import Names, Where
+from components.notifications import notify
 from components.parquet_job import ParquetJob
 from components.part import TAG, PartArgs
 from components.settings import (
@@ -28,7 +30,7 @@ from components.settings import (
     LogsSettings,
     TrailMode,
 )
-from components.trail import FUNCTION, GLUE, QUEUE, S3, Trail
+from components.trail import FUNCTION, GLUE, QUEUE, S3, TOPIC, Trail
 from runtime.events.columns import PROMOTE
 
 
@@ -61,7 +63,7 @@ class CloudTrailPipeline(pulumi.ComponentResource):
     console_links: pulumi.Output[dict[str, str]]
     """Where to look in the AWS console, by part."""
     owner_commands: pulumi.Output[list[str]]
-    """What the owner of an existing log bucket has to run; empty when nothing is."""
+    """What owners of an existing log bucket, its topic and of given keys have to do; a preview shows it."""
 
     def __init__(self, name: str, args: CloudTrailPipelineArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("trailsight:index:CloudTrailPipeline", name, {}, opts)
@@ -89,11 +91,31 @@ class CloudTrailPipeline(pulumi.ComponentResource):
         if trail:
             outputs["trail_arn"] = trail.arn
             shown["trail"] = trail.arn.apply(links.trail)
+        lake_key, watched = None, None
         if lake["enabled"]:
-            outputs |= self._lake(lake, log_name, log_key, f"{prefix}AWSLogs/", log_bucket, trail, links, shown)
+            lake_key = self._key("lake", lake["encryption"], policies.lake_key(names.where), lake["protect"])
+            made, watched = self._lake(lake, lake_key, log_name, log_key, f"{prefix}AWSLogs/", log_bucket, links, shown)
+            outputs |= made
+        elif log_bucket:
+            self._notify(log_name, None, [log_bucket.policy])
+        monitoring = Monitoring(
+            f"{name}-alarms",
+            {
+                "settings": settings["alarms"],
+                "lake": watched,
+                "trail_name": trail.name if trail else None,
+                "log_bucket": log_bucket.name if log_bucket else None,
+                "log_key_arn": log_key,
+                **self._part(lake_key),
+            },
+            self._here,
+        )
+        outputs["alarm_topic_arn"] = monitoring.topic_arn
+        if watched:
+            shown["alarms"] = monitoring.dashboard_url.apply(str)
         outputs["log_bucket"] = pulumi.Output.from_input(log_name)
         outputs["console_links"] = pulumi.Output.from_input(shown)
-        outputs["owner_commands"] = self._owner_commands(logs)
+        outputs["owner_commands"] = self._owner_commands()
         for output in self.__annotations__:
             setattr(self, output, pulumi.Output.from_input(outputs.get(output)))
         self.register_outputs({output: getattr(self, output) for output in self.__annotations__})
@@ -172,6 +194,12 @@ class CloudTrailPipeline(pulumi.ComponentResource):
             self._here,
         )
 
+    def _notify(
+        self, bucket: pulumi.Input[str], queue: tuple[pulumi.Input[str], str] | None, after: list[pulumi.Resource]
+    ) -> None:
+        additional = self._settings["logs"]["additional_notifications"]
+        notify(f"{self._names.pipeline}-notification", self, bucket, queue, additional, after)
+
     def _lake_bucket_name(self) -> str:
         return self._settings["lake"].get("bucket_name") or self._names.bucket("lake")
 
@@ -192,6 +220,7 @@ class CloudTrailPipeline(pulumi.ComponentResource):
                     S3: [f"{arn}/" for arn in sorted(buckets)],
                     FUNCTION: [names.function_arn],
                     QUEUE: [names.queue_arn],
+                    TOPIC: [names.topic_arn(part) for part in ("alarms", "trail")],
                     GLUE: [tables],
                 },
                 "key_arn": key,
@@ -205,18 +234,17 @@ class CloudTrailPipeline(pulumi.ComponentResource):
     def _lake(
         self,
         lake: LakeSettings,
+        key: Any,
         log_bucket: pulumi.Input[str],
         log_key: Any,
         log_prefix: str,
         logs: Bucket | None,
-        trail: Trail | None,
         links: Console,
         shown: dict[str, pulumi.Input[str]],
-    ) -> dict[str, Any]:
-        """Everything from the queue to QuickSight; gives the outputs and adds links to `shown`."""
+    ) -> tuple[dict[str, Any], LakeParts]:
+        """Everything from the queue to QuickSight; gives the outputs and what is watched, adds links to `shown`."""
         names, settings = self._names, self._settings
         name = names.pipeline
-        key = self._key("lake", lake["encryption"], policies.lake_key(names.where), lake["protect"])
         bucket_name = self._lake_bucket_name()
         results_days = lake["athena"]["results_days"]
         bucket = Bucket(
@@ -228,6 +256,8 @@ class CloudTrailPipeline(pulumi.ComponentResource):
                     expire("flat-files", lake["flatfiles_days"], policies.FLATFILES),
                     expire("quarantine", lake["quarantine_days"], policies.QUARANTINE),
                     expire("ledger", lake["quarantine_days"], policies.LEDGER),
+                    expire("metrics", lake["quarantine_days"], policies.METRICS),
+                    expire("temporary", policies.ABANDONED_DAYS, policies.TEMPORARY),
                     expire("results", results_days, policies.RESULTS),
                     tidy(lake["noncurrent_days"], policies.ABANDONED_DAYS),
                 ],
@@ -251,12 +281,12 @@ class CloudTrailPipeline(pulumi.ComponentResource):
                 "batching_window": BATCHING_WINDOW,
                 "max_receives": lake["flattener"]["max_receives"],
                 "existing": existing,
-                "additional_notifications": settings["logs"]["additional_notifications"],
-                "after": [logs.policy] if logs else [],
                 **part,
             },
             self._here,
         )
+        if intake.notified:
+            self._notify(log_bucket, (intake.queue_arn, log_prefix), [intake.policy, *([logs.policy] if logs else [])])
         flattener = Flattener(
             f"{name}-flattener",
             {
@@ -306,6 +336,7 @@ class CloudTrailPipeline(pulumi.ComponentResource):
             },
             self._here,
         )
+        loaded: dict[str, pulumi.Output[str]] = {}
         if "quicksight" in settings:
             # Its compiler is read only where there is something to compile.
             from components.quicksight import QuickSight
@@ -323,22 +354,17 @@ class CloudTrailPipeline(pulumi.ComponentResource):
                 },
                 self._here,
             )
-            shown["dashboard"] = quicksight.dashboard_url
-        monitoring = Monitoring(
-            f"{name}-alarms",
-            {
-                "settings": settings["alarms"],
-                "trail_name": trail.name if trail else None,
-                "log_bucket": logs.name if logs else None,
-                "dlq_name": intake.dlq_name,
-                "queue_name": intake.queue_name,
-                "function_name": flattener.function_name,
-                "job_name": job.job_name,
-                "log_key_arn": log_key,
-                **part,
-            },
-            self._here,
-        )
+            shown["dashboard"], loaded = quicksight.dashboard_url, quicksight.loaded
+        gap = longest_gap(lake["catalog"]["crawl_schedule"])
+        watched: LakeParts = {
+            "dlq_name": intake.dlq_name,
+            "queue_name": intake.queue_name,
+            "function_name": flattener.function_name,
+            "job_name": job.job_name,
+            "longest_gap": gap and gap + lake["job"]["timeout_minutes"],
+            "crawlers": catalog.crawlers,
+            "data_sets": loaded,
+        }
         outputs: dict[str, Any] = {
             "lake_bucket": bucket.name,
             "queue_url": intake.queue_url,
@@ -346,7 +372,6 @@ class CloudTrailPipeline(pulumi.ComponentResource):
             "job_name": job.job_name,
             "database": catalog.database,
             "workgroup": athena.workgroup,
-            "alarm_topic_arn": monitoring.topic_arn,
             "dashboard_url": shown.get("dashboard"),
         }
         shown |= {
@@ -355,19 +380,36 @@ class CloudTrailPipeline(pulumi.ComponentResource):
             "flattener": flattener.function_name.apply(links.function),
             "job": job.job_name.apply(links.job),
             "athena": athena.workgroup.apply(links.workgroup),
-            "alarms": monitoring.dashboard_url,
         }
-        return outputs
+        return outputs, watched
 
-    def _owner_commands(self, logs: LogsSettings) -> Any:
-        """What the owner of somebody else's bucket runs, for we never change its policy or its key's."""
-        existing = logs.get("existing")
-        lake = self._settings["lake"]["enabled"]
-        if existing is None or not lake or self._log_owner == self._names.where.account:
-            return []
-        role = self._names.role_arn("flattener")
-        return pulumi.Output.all(bucket=existing["bucket"], key=existing.get("key_arn")).apply(
-            lambda known: policies.owner_commands(
-                self._names.where, role, known["bucket"], policies.log_prefix(logs["prefix"]), known["key"]
-            )
-        )
+    def _owner_commands(self) -> Any:
+        """What owners of a bucket, keys and a topic that are not the pipeline's own have to do."""
+        names, settings = self._names, self._settings
+        logs, lake, alarms = settings["logs"], settings["lake"], settings["alarms"]
+        existing = logs.get("existing") if lake["enabled"] else None
+        trails = [names.trail_arn(settings["trail"].get("name"))] if self._has_trail else []
+        publishers = [] if "topic_arn" in alarms else policies.lake_key(names.where)["Statement"][1:]
+        given: list[tuple[Any, list[policies.Document]]] = [
+            (logs["encryption"].get("key_arn"), policies.log_key(names.where, trails)["Statement"][1:]),
+            (lake["encryption"].get("key_arn") if lake["enabled"] else None, publishers),
+        ]
+
+        def lines(known: dict[str, Any]) -> list[str]:
+            found: list[str] = []
+            for arn, (_, statements) in zip(known["given"], given, strict=True):
+                found += owners.given_key(names.where, arn, statements) if arn else []
+            if existing:
+                prefix = policies.log_prefix(logs["prefix"])
+                found += owners.topic(names, known["topic"])
+                found += owners.bucket(names, known["bucket"], self._log_owner, prefix, existing["notification"])
+                found += owners.log_key(names, known["key"])
+            return found
+
+        theirs: dict[str, Any] = {**existing} if existing else {}
+        return pulumi.Output.all(
+            given=[arn for arn, _ in given],
+            bucket=theirs.get("bucket"),
+            key=theirs.get("key_arn"),
+            topic=theirs.get("topic_arn"),
+        ).apply(lines)

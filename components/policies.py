@@ -4,7 +4,6 @@ An action or resource is `*` only where AWS takes no name, and says so. `tests/c
 evaluator what each of them allows and denies.
 """
 
-import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -22,6 +21,7 @@ METRICS = "metrics/"
 SCRIPTS = "scripts/"
 RESULTS = "results/"
 STATE = ("_job/", "_state/")
+TEMPORARY = "_state/temporary/"
 DASHBOARD_TABLES = ("parquettrails", "ledger", "ledger_lines", "metrics")
 
 
@@ -51,16 +51,20 @@ def _service(sid: str, service: str, actions: Sequence[str], resources: Sequence
     return allow(sid, actions, resources, Principal=principal, Condition=condition)
 
 
-def tls_only(bucket: str) -> Document:
-    """Nobody talks to the bucket with ARN `bucket` in the clear."""
+def tls_only(action: str, *resources: str) -> Document:
+    """Nobody does `action` to these in the clear."""
     return {
         "Sid": "DenyInsecureTransport",
         "Effect": "Deny",
         "Principal": "*",
-        "Action": "s3:*",
-        "Resource": [bucket, f"{bucket}/*"],
+        "Action": action,
+        "Resource": list(resources),
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
+
+
+def _bucket_tls(bucket: str) -> Document:
+    return tls_only("s3:*", bucket, f"{bucket}/*")
 
 
 def log_bucket(where: Where, bucket: str, prefix: str, trails: Sequence[str], additional: Sequence[Any]) -> Document:
@@ -68,7 +72,7 @@ def log_bucket(where: Where, bucket: str, prefix: str, trails: Sequence[str], ad
 
     https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-s3-bucket-policy-for-cloudtrail.html
     """
-    statements = [tls_only(bucket)]
+    statements = [_bucket_tls(bucket)]
     if trails:
         source: Document = {"StringEquals": {"aws:SourceArn": list(trails)}}
         delivered = f"{bucket}/{log_prefix(prefix)}AWSLogs/{where.account}/*"
@@ -85,7 +89,7 @@ def log_prefix(prefix: str) -> str:
 
 def lake_bucket(bucket: str) -> Document:
     """Policy of the lake's bucket: IAM decides who comes in, but never in the clear."""
-    return document([tls_only(bucket)])
+    return document([_bucket_tls(bucket)])
 
 
 def _account_rules(where: Where) -> Document:
@@ -122,7 +126,12 @@ def lake_key(where: Where) -> Document:
 
 def alarm_topic(where: Where, topic_arn: str) -> Document:
     """Policy of the alarm topic: alarms, event rules and budgets publish."""
-    return document(_publishers(where, ["sns:Publish"], topic_arn))
+    return document([_topic_tls(topic_arn), *_publishers(where, ["sns:Publish"], topic_arn)])
+
+
+def _topic_tls(topic_arn: str) -> Document:
+    # A topic's policy takes only actions that a topic has, so no sns:*, and to publish is all that carries anything.
+    return tls_only("sns:Publish", topic_arn)
 
 
 def _publishers(where: Where, actions: Sequence[str], resource: str) -> list[Document]:
@@ -141,8 +150,9 @@ def _publishers(where: Where, actions: Sequence[str], resource: str) -> list[Doc
 
 
 def queue(queue_arn: str, sources: Sequence[tuple[str, str, Document]]) -> Document:
-    """Policy of the queue; a source is a statement's id, a service and the condition under which it may send."""
-    statements = [
+    """Policy of a queue; a source is a statement's id, a service and the condition under which it may send."""
+    statements = [tls_only("sqs:*", queue_arn)]
+    statements += [
         _service(sid, service, ["sqs:SendMessage"], [queue_arn], condition) for sid, service, condition in sources
     ]
     return document(statements)
@@ -152,13 +162,14 @@ def trail_topic(topic_arn: str, trail: str) -> Document:
     """Policy of the trail's topic: this trail publishes."""
     return document(
         [
+            _topic_tls(topic_arn),
             _service(
                 "TrailPublishes",
                 "cloudtrail",
                 ["sns:Publish"],
                 [topic_arn],
                 {"StringEquals": {"aws:SourceArn": trail}},
-            )
+            ),
         ]
     )
 
@@ -303,21 +314,3 @@ def quicksight(where: Where, *, lake: str, database: str, workgroup: str, lake_k
     if lake_key:
         statements.append(allow("Encrypted", ["kms:Decrypt", "kms:GenerateDataKey"], [lake_key]))
     return document(statements)
-
-
-def owner_commands(where: Where, role: str, bucket: str, prefix: str, key: str | None) -> list[str]:
-    """Shell commands for the owner of an existing log bucket: what lets the role `role` read it, and its key."""
-    arn = where.bucket(bucket)
-    principal = {"AWS": role}
-    statements = [
-        allow("TrailsightRead", ["s3:GetObject"], [f"{arn}/{prefix}AWSLogs/*"], Principal=principal),
-        allow("TrailsightList", ["s3:ListBucket"], [arn], Principal=principal),
-    ]
-    commands = [
-        f"# add these statements to the policy of {bucket} (aws s3api get-bucket-policy, then put-bucket-policy):",
-        json.dumps(statements),
-    ]
-    if key:
-        grant = f"--grantee-principal {role} --operations Decrypt"
-        commands.append(f"aws kms create-grant --key-id {key} {grant}")
-    return commands

@@ -47,7 +47,9 @@ class QuickSight(pulumi.ComponentResource):
     """All of it, in a folder of its own."""
 
     dashboard_url: pulumi.Output[str]
-    data_set_ids: pulumi.Output[list[str]]
+    """Where the dashboard is."""
+    loaded: dict[str, pulumi.Output[str]]
+    """Name -> id of each data set that is loaded into SPICE."""
 
     def __init__(self, name: str, args: QuickSightArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("trailsight:index:QuickSight", name, {}, opts)
@@ -66,8 +68,11 @@ class QuickSight(pulumi.ComponentResource):
         self._folder(sets, stacks)
         dashboard = names.part("dashboard", 512)
         self.dashboard_url = stacks["dashboard"].id.apply(lambda _: Console(names.where).quicksight(dashboard))
-        self.data_set_ids = pulumi.Output.all(*(data_set.data_set_id for data_set in sets.values()))
-        self.register_outputs({"dashboard_url": self.dashboard_url, "data_set_ids": self.data_set_ids})
+        loaded = dict(sets) if settings["import_mode"] is ImportMode.SPICE else {}
+        if rules:
+            loaded[_RULES] = rules
+        self.loaded = {key: data_set.data_set_id for key, data_set in loaded.items()}
+        self.register_outputs({"dashboard_url": self.dashboard_url})
 
     def _arn(self, kind: str, name: str) -> str:
         """ARN of a user or group; they live in the identity Region."""

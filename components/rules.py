@@ -78,8 +78,14 @@ def _no_bucket(value: str) -> bool:
     return reserved or ".." in value or bool(re.fullmatch(r"[\d.]+", value))
 
 
+def family(region: str) -> str:
+    """What Regions of another partition than `aws` begin with: `us-gov`, `cn`, `us-iso`, ..., else nothing."""
+    found = re.match(r"(us-gov|cn|[a-z]+-iso[a-z]*|eusc)-", region)
+    return found[1] if found else ""
+
+
 ACCOUNT = Text(r"[0-9]{12}", "the 12 digits of an account")
-REGION = Text(r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}", "a Region, such as eu-central-1")
+REGION = Text(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}", "a Region, such as eu-central-1")
 PIPELINE = Text(
     r"[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*",
     "3 to 40 letters, digits and single hyphens between them, a letter first",
@@ -129,8 +135,9 @@ RULES: dict[str, Rule] = {
     "trail.cloudwatchLogs.retentionDays": RETENTION,
     "logs.bucketName": BUCKET,
     "logs.prefix": Text(
-        r"([A-Za-z0-9!_.*'()-]+(/[A-Za-z0-9!_.*'()-]+)*)?",
-        "a prefix of up to 200 characters without / at its ends",
+        # S3 would take a *, but it stands for anything in IAM's policies and EventBridge's patterns.
+        r"([A-Za-z0-9!_.'()-]+(/[A-Za-z0-9!_.'()-]+)*)?",
+        "a prefix of up to 200 characters without / at its ends and without *",
         lambda value: len(value) > 200,
     ),
     "logs.encryption.keyArn": KEY,

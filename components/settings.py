@@ -171,7 +171,7 @@ class AccessLogSettings(TypedDict, total=False):
     """S3 server access logs of a bucket."""
 
     bucket: Required[Input[str]]
-    """Bucket that they are written to, in the same Region. Required."""
+    """Bucket that they are written to, in the same Region, whose policy lets logging.s3.amazonaws.com. Required."""
     prefix: str
     """What their keys begin with. Default: the bucket's name and /."""
 
@@ -179,7 +179,7 @@ class AccessLogSettings(TypedDict, total=False):
 class QueueNotification(TypedDict, total=False):
     """Another receiver of the log bucket's notifications, since a bucket has only one configuration."""
 
-    arn: Required[Input[str]]
+    arn: Required[str]
     """ARN of a queue, a topic or a function that already lets S3 call it. Required."""
     prefix: str
     """Only keys that begin so. Default: all."""
@@ -214,7 +214,7 @@ class LogsSettings(TypedDict, total=False):
     expire_after_days: int
     """Days after which log files are deleted; 0 keeps them. Default: 2557, seven years."""
     glacier_after_days: int
-    """Days after which log files move to Glacier Flexible Retrieval; 0 never. Default: 0."""
+    """Days after which log files of 128 KB or more move to Glacier Flexible Retrieval; 0 never. Default: 0."""
     noncurrent_days: int
     """Days that overwritten and deleted versions are kept. Default: 90."""
     object_lock: ObjectLockSettings
@@ -224,7 +224,7 @@ class LogsSettings(TypedDict, total=False):
     additional_policy_statements: list[Any]
     """Statements added to the bucket policy, as IAM writes them. Default: none."""
     additional_notifications: list[QueueNotification]
-    """Other receivers of its notifications. Default: none."""
+    """Other receivers of its notifications, each of objects that no other takes. Default: none."""
     protect: bool
     """Refuse to destroy the bucket, and what guards it, until it is unprotected by hand. Default: true."""
     adopt: bool
@@ -285,7 +285,7 @@ class CatalogSettings(TypedDict, total=False):
     first_date: str
     """The first day that a query can see, YYYY-MM-DD. Default: 2013-11-01, the start of CloudTrail."""
     lake_formation: bool
-    """Grant the pipeline's roles their rights in Lake Formation too. Default: false."""
+    """Grant the pipeline's roles their rights in Lake Formation too; people get theirs by you. Default: false."""
     crawl_schedule: str
     """When the workflow of crawlers and job runs, with `mode: crawled`. Default: that of the job."""
 
@@ -311,7 +311,7 @@ class LakeSettings(TypedDict, total=False):
     flatfiles_days: int
     """Days that flat files are kept; a rebuild of older days flattens their log files again. Default: 30."""
     quarantine_days: int
-    """Days that what was set aside is kept. Default: 365."""
+    """Days that what was set aside, the ledger and the job's record of its runs are kept. Default: 365."""
     noncurrent_days: int
     """Days that overwritten and deleted versions are kept. Default: 30."""
     promote: list[str]
@@ -394,7 +394,7 @@ class AlarmSettings(TypedDict, total=False):
     queue_age_minutes: int
     """The oldest log file may wait so long. Default: 60."""
     stale_hours: int
-    """So long may pass without a new flat file, once there was one. Default: 6."""
+    """So long may pass without a new flat file or a run of the Parquet job, once there was one. Default: 6."""
     quarantined_records: int
     """So many records may be set aside in an hour. Default: 0."""
     budget: BudgetSettings

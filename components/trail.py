@@ -6,12 +6,13 @@ import pulumi
 import pulumi_aws as aws
 
 from components import policies
+from components.log_groups import log_group
 from components.part import PartArgs
 from components.roles import role
 from components.settings import ReadWrite, TrailSettings
 
 S3, FUNCTION, QUEUE = "AWS::S3::Object", "AWS::Lambda::Function", "AWS::SQS::Queue"
-GLUE = "AWS::Glue::Table"
+GLUE, TOPIC = "AWS::Glue::Table", "AWS::SNS::Topic"
 
 Selector = aws.cloudtrail.TrailAdvancedEventSelectorArgs
 FieldSelector = aws.cloudtrail.TrailAdvancedEventSelectorFieldSelectorArgs
@@ -51,13 +52,8 @@ class Trail(pulumi.ComponentResource):
         role_arn: pulumi.Input[str] | None = None
         if settings["cloudwatch_logs"]["enabled"]:
             group_name = f"/trailsight/{name}"
-            group = aws.cloudwatch.LogGroup(
-                f"{name}-logs",
-                name=group_name,
-                retention_in_days=settings["cloudwatch_logs"]["retention_days"],
-                tags=tags,
-                opts=here,
-            )
+            kept = settings["cloudwatch_logs"]["retention_days"]
+            group = log_group(f"{name}-logs", self, group_name, kept, tags)
             made, rights = role(
                 self,
                 f"{name}-role",
@@ -70,15 +66,13 @@ class Trail(pulumi.ComponentResource):
             group_arn, role_arn = pulumi.Output.concat(group.arn, ":*"), made.arn
         topic = None
         if settings["sns"]:
-            topic = aws.sns.Topic(f"{name}-topic", name=names.part("trail"), tags=tags, opts=here)
+            topic = aws.sns.Topic(f"{name}-topic", name=names.part("trail", 256), tags=tags, opts=here)
             after.append(
                 aws.sns.TopicPolicy(
                     f"{name}-topic-policy",
                     arn=topic.arn,
                     policy=pulumi.Output.json_dumps(
-                        policies.trail_topic(
-                            names.where.arn("sns", names.part("trail")), names.trail_arn(settings.get("name"))
-                        )
+                        policies.trail_topic(names.topic_arn("trail"), names.trail_arn(settings.get("name")))
                     ),
                     opts=here,
                 )

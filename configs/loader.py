@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from components.checks import Mistake, combination_mistakes, is_secret, kind_text, rule_of, unknown, value_mistakes
+from components.checks import combination_mistakes, is_secret, kind_text, rule_of, unknown, value_mistakes
 from components.defaults import complete
 from components.fields import Field, dotted, fields
 from components.fields import Path as KeyPath
+from components.mistakes import Mistake
 from components.names import Names, Where
 from components.rules import PIPELINE
 from configs.document import Finding, Node, Spot, merge, read
@@ -76,7 +77,8 @@ def _mistakes(stack: str, config: dict[str, Any], reader: "_Reader") -> list[Mis
     # A placeholder is never compared: combinations that involve a bad key are left out.
     where = Where("", "", account.get("id", "0" * 12), account.get("region", "xx-none-1"))
     settings = complete(cast("StackConfig", config))
-    return values + combination_mistakes(settings, Names(stack, where), bad)
+    combined = combination_mistakes(settings, Names(stack, where), bad)
+    return values + [Mistake(one.path, reader.masked(one)) for one in combined]
 
 
 class _Reader:
@@ -88,6 +90,7 @@ class _Reader:
         self.bad: list[KeyPath] = []
         self.spots: dict[KeyPath, Spot] = {}
         self.hidden: dict[KeyPath, str] = {}
+        self.taken: dict[KeyPath, dict[str, str]] = {}
 
     def spot(self, path: KeyPath) -> Spot:
         """Where a path stands, or the nearest around it."""
@@ -98,6 +101,15 @@ class _Reader:
     def is_bad(self, path: KeyPath) -> bool:
         """Whether a path, or what it is in, has been refused."""
         return any(path[: len(bad)] == bad for bad in self.bad)
+
+    def masked(self, mistake: Mistake) -> str:
+        """A mistake's text with the reference in place of each value that came by one."""
+        text, about = mistake.text, (mistake.path, *mistake.others)
+        for path, values in self.taken.items():
+            if any(path[: len(one)] == one for one in about):
+                for name in sorted(values, key=lambda name: len(values[name]), reverse=True):
+                    text = text.replace(values[name], f"${{env:{name}}}")
+        return text
 
     def refuse(self, path: KeyPath, spot: Spot, text: str) -> Any:
         """Note a mistake; gives None, the value of a path that has none."""
@@ -193,6 +205,7 @@ class _Reader:
             if not self.environ.get(name):
                 return self.refuse(path, node.spot, f"the environment variable {name} is not set; set it")
             text = text.replace(f"${{{inside}}}", self.environ[name])
+            self.taken.setdefault(path, {})[name] = self.environ[name]
             self.hidden[path] = f"must be {rule_of(path) or 'text'}; its value comes from ${{{inside}}}"
         return text
 

@@ -13,7 +13,7 @@ def provider(config: StackConfig) -> aws.Provider:
     It assumes `deploy.role` or, for a preview, `deploy.previewRole`.
     """
     account, deploy = config["account"], config.get("deploy", {})
-    role = deploy.get("role")
+    role, external_id = deploy.get("role"), deploy.get("external_id")
     if pulumi.runtime.is_dry_run():
         role = deploy.get("preview_role", role)
     chain = None
@@ -23,7 +23,7 @@ def provider(config: StackConfig) -> aws.Provider:
             aws.ProviderAssumeRoleArgs(
                 role_arn=role_arn(role, where),
                 session_name=f"trailsight-{pulumi.get_stack()}"[:64],
-                external_id=deploy.get("external_id"),
+                external_id=pulumi.Output.secret(external_id) if external_id else None,
             )
         ]
     return aws.Provider("aws", region=account["region"], allowed_account_ids=[account["id"]], assume_roles=chain)

@@ -1,9 +1,12 @@
 """What the docs say exists: every command in the README, every link, no machine's path in a tracked file."""
 
 import re
+import shutil
 import subprocess
 
 from cli.main import app
+from components.pipeline import CloudTrailPipeline
+from configs.loader import load
 from tests.conftest import REPO
 
 
@@ -49,7 +52,7 @@ def test_links_in_the_docs_lead_somewhere():
 
 def test_locks_hold_no_address_and_every_hash():
     """Lock files name versions and hashes, and no index."""
-    for path in (REPO / "requirements").glob("*.txt"):
+    for path in [*(REPO / "requirements").glob("*.txt"), REPO / "requirements.txt", REPO / "policies/requirements.txt"]:
         text = path.read_text()
         assert "://" not in text
         assert "--index-url" not in text
@@ -66,3 +69,45 @@ def test_no_tracked_file_names_a_machines_path():
         if n.endswith((".py", ".md", ".toml", ".txt", ".yaml", ".sql")) and pattern.search((REPO / n).read_text())
     ]
     assert found == []
+
+
+def test_the_docs_name_outputs_that_there_are():
+    """`pulumi stack output X` in a page is an output of the program."""
+    pages = [REPO / "README.md", *sorted((REPO / "docs").glob("*.md"))]
+    named = {n for page in pages for n in re.findall(r"pulumi stack output ([a-zA-Z_]+)", page.read_text())}
+    assert {"job_name", "dashboard_url"} <= named <= set(CloudTrailPipeline.__annotations__)
+
+
+def test_the_docs_name_files_that_there_are():
+    """A path of ours in backquotes leads to a file or folder; what only a deployed bucket or a user's copy has is none."""
+    tops = "components|configs|runtime|tools|policies|benchmarks|cli|tests"
+    wrong = []
+    for page in sorted((REPO / "docs").rglob("*.md")):
+        paths = re.findall(rf"`((?:{tops})/[\w./*-]*)(?:::[^`]*)?`", page.read_text())
+        # A function is named as a file and what is in it, as Lambda's handler.
+        wrong += [
+            (page.name, path)
+            for path in paths
+            if not list(REPO.glob(path.rstrip("/"))) and not (REPO / f"{path.rpartition('.')[0]}.py").is_file()
+        ]
+    assert wrong == []
+
+
+def test_the_readmes_deployment_begins_with_a_file_that_loads(tmp_path):
+    """Five commands; the one that makes the stack's file, run as it stands, gives a file that loads and has its schema."""
+    section = (REPO / "README.md").read_text().split("\n## Deploy\n")[1].split("\n## ")[0]
+    block = section.split("\n\n    ")[1].split("\n\n")[0]
+    commands = [re.split(r"  +# ", line.strip())[0] for line in block.splitlines()]
+    assert [c.split()[:2] for c in commands] == [
+        *(["make", "bundle"], ["pulumi", "install"], ["sed", "'s,\\.\\./schema,schema,'"]),
+        *(["pulumi", "stack"], ["pulumi", "up"]),
+    ]
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "examples").symlink_to(REPO / "configs" / "examples")
+    shutil.copy(REPO / "configs" / "schema.json", tmp_path / "configs")
+    subprocess.run(commands[2], shell=True, cwd=tmp_path, check=True)
+    stack = commands[3].split()[-1]
+    made = tmp_path / "configs" / f"{stack}.yaml"
+    assert load(stack, made.parent)["account"]["id"] == "111122223333"
+    [schema] = re.findall(r"\$schema=(\S+)", made.read_text())
+    assert (made.parent / schema).is_file()

@@ -1,10 +1,13 @@
 """Makes the zips that AWS runs, the same bytes wherever they are made: Lambda's with two locked wheels, and Glue's.
 
 Files are stored, not compressed: compressors differ from machine to machine, and Lambda unpacks the zip anyway.
+Lambda cannot keep bytecode beside the sources, so its zip brings it, and a cold start compiles nothing. That is the one
+part that follows the interpreter: it is there if this machine has the Python that the bundle is for.
 """
 
 import argparse
 import io
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -37,6 +40,13 @@ def bundle(target: Path, arch: str = "arm64", python: str = "3.13") -> int:
             with zipfile.ZipFile(wheel) as archive:
                 names = [name for name in archive.namelist() if not name.endswith(("/", *_LEFT_OUT))]
                 files |= {name: archive.read(name) for name in names}
+    compiled = _compiled(files, python)
+    if not compiled:
+        sys.stderr.write(
+            f"no bytecode in the bundle: this is not Python {python}, and there is no python{python} here. "
+            f"Cold starts will take some 50 ms longer; install python{python} and make the bundle again.\n"
+        )
+    files |= compiled
     content = _zipped(files)
     if len(content) > LIMIT:
         raise BundleError(f"{target} would have {len(content):,} bytes, above {LIMIT:,}: look at what {LOCK} brings")
@@ -54,6 +64,49 @@ def glue_zip() -> bytes:
 
 def _sources(patterns: Iterable[str]) -> dict[str, bytes]:
     return {path.relative_to(REPO).as_posix(): path.read_bytes() for name in patterns for path in REPO.glob(name)}
+
+
+_COMPILE = """
+import py_compile, sys
+from pathlib import Path
+if "%d.%d" % sys.version_info[:2] != sys.argv[2]:
+    sys.exit(127)
+root = Path(sys.argv[1])
+for path in sorted(root.rglob("*.py")):
+    py_compile.compile(
+        str(path),
+        dfile=path.relative_to(root).as_posix(),
+        doraise=True,
+        optimize=0,
+        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+    )
+"""
+
+
+def _compiled(files: Mapping[str, bytes], python: str) -> dict[str, bytes]:
+    """Bytecode of the sources among `files`, by Python `python`; nothing where that is not installed.
+
+    It names files as the zip does, and is taken for current without a look at the source: a zip has no usable times.
+    """
+    own = f"{sys.version_info.major}.{sys.version_info.minor}"
+    interpreter = sys.executable if python == own else shutil.which(f"python{python}")
+    if interpreter is None:
+        return {}
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        for name, content in files.items():
+            if name.endswith(".py"):
+                target = root / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(content)
+        run = subprocess.run(
+            [interpreter, "-I", "-c", _COMPILE, folder, python], capture_output=True, text=True, check=False
+        )
+        if run.returncode == 127:  # a shell's word for a command that is not there, and so pyenv's
+            return {}
+        if run.returncode:
+            raise BundleError(f"{interpreter} cannot compile the sources: {run.stderr.strip()[-500:]}")
+        return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*.pyc")}
 
 
 def _zipped(files: Mapping[str, bytes]) -> bytes:

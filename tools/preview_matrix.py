@@ -11,9 +11,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-HARMLESS = re.compile(
-    r"(docs|tests|benchmarks|cli|configs/examples|\.github|\.ci)/.*|[^/]+\.md|LICENSE|Makefile|\.gitignore"
-)
+HARMLESS = re.compile(r"(docs|tests|benchmarks|cli|configs/examples|\.github|\.ci)/.*|[^/]+\.md|LICENSE|\.gitignore")
 CONFIG = re.compile(r"configs/([^/]+)\.yaml")
 STACK = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 

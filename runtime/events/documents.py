@@ -21,13 +21,14 @@ from runtime.events.elements import (
     array,
     may_go_on,
     next_record,
+    one_by_one,
 )
 from runtime.events.row import pairs
 
-# Documents up to here are looked for with the standard library's parser, which makes Python objects of them.
-SMALL = 4 << 20
-# So many pieces that are no event, of SMALL bytes together, may stand before the first event; with more, each is given.
+# So many pieces that are no event, of so many bytes together, may stand before the first event; with more, each is
+# given.
 HELD = 1_000
+HELD_BYTES = 4 << 20
 
 _LEVEL = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _SPACES = re.compile(rb"[ \t\r\n]*")
@@ -41,7 +42,7 @@ def documents(source: Source, *, first: bool = True) -> Iterator[bytes | Broken]
     size = 0
     for piece in _pieces(source):
         if held is not None:
-            if isinstance(piece, Broken) and len(held) < HELD and size < SMALL:
+            if isinstance(piece, Broken) and len(held) < HELD and size < HELD_BYTES:
                 held.append(piece)
                 size += len(piece.raw)
                 continue
@@ -95,10 +96,11 @@ def _pieces(source: Source) -> Iterator[bytes | Broken]:
         except ValueError as error:
             if not source.ended and may_go_on(error, text):
                 source.buffer, at, failed, text = source.buffer[at:], 0, -1, ""
-                if len(source.buffer) > SMALL:
+                # The standard library's parser makes Python objects: no more than a record is given to it twice.
+                if len(source.buffer) > elements.RECORD_LIMIT:
                     source.rest()
                 else:
-                    source.double(2 * SMALL)
+                    source.double(elements.RECORD_LIMIT + 1)
                 if source.ended and (level := _level(source.buffer)) is not None:
                     yield from _unwrap(source.buffer, level)
                     return
@@ -182,7 +184,7 @@ def _is_twice(key: str, document: bytes) -> bool:
 
 def _inner(elements: bytes) -> Iterator[bytes | Broken]:
     inner = Source.of(elements.strip(SPACE))
-    yield from unwrapped(array(inner, 1, b"["))
+    yield from unwrapped(array(inner, 1, b"[", one_by_one))
 
 
 def _record_text(raw: bytes, otherwise: Broken) -> Iterator[bytes | Broken]:

@@ -11,7 +11,7 @@ import re
 import zlib
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Generic, TypeVar, overload
+from typing import BinaryIO, TypeVar
 
 import msgspec
 from isal import igzip, isal_zlib
@@ -20,12 +20,14 @@ from runtime.events.columns import FIXED
 from runtime.events.row import pairs
 
 T = TypeVar("T")
-
 CHUNK = 1 << 16  # what is unpacked at a time: small enough to stay in a core's own cache
 HEAD = 64  # bytes that tell the forms of JSON apart
 # One record larger than this is taken for broken: CloudTrail caps a record at 1 MB (with 1.11, some more). Twice as
 # much is held in bytes, and again as text, while the next record is looked for: the bound on a worker's memory.
 RECORD_LIMIT = 16 << 20
+# What can only be read as a whole (a table, a document that does not begin with its records) is held several times.
+WHOLE_LIMIT = 64 << 20
+SPLIT = "split it, or make its events JSON lines"
 
 
 class BadFile(ValueError):
@@ -40,24 +42,14 @@ class Broken:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Many(Generic[T]):
-    """Records that stand one after another: the JSON array of them, and what each was decoded to."""
-
-    content: bytes
-    decoded: list[T]
-
-    def records(self) -> list[bytes]:
-        """Each record's own bytes."""
-        return [bytes(raw).strip(SPACE) for raw in _LIST.decode(self.content)]
-
-
+_BEGINNING = len('{"eventVersion":"1.')  # so much of an element tells it from what is nested in one
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 EVENT = frozenset({"eventVersion", "eventTime", "eventID"})  # an object with one of these keys is an event
 # How a record begins; no text inside a JSON string can look like this, its quotes are escaped.
 RECORD_BEGINS = b'\\{\\s*"(?:' + "|".join(sorted({column.path[0] for column in FIXED})).encode() + b')"\\s*:'
 _NEXT = re.compile(rb"\}\s*,\s*(?=" + RECORD_BEGINS + rb")")
 _END = re.compile(rb"\]\s*\}?\s*$")
+_SPACES = re.compile(r"[ \t\r\n]*")
 SPACE = b" \t\r\n"
 SCANNER = json.JSONDecoder(parse_int=str, parse_float=str)
 
@@ -127,53 +119,60 @@ class Source:
         return self.more(max(CHUNK, min(there, limit - there)))
 
     def rest(self) -> bytes:
-        """All that is left, in the buffer too."""
-        while self.more():
-            pass
-        return self.buffer
+        """All that is left, in the buffer too. Raises BadFile where that is more than WHOLE_LIMIT."""
+        while len(self.buffer) <= WHOLE_LIMIT:
+            if not self.double(WHOLE_LIMIT + 1):
+                return self.buffer
+        raise BadFile(f"more than {WHOLE_LIMIT:,} bytes in a form that is not read piece by piece; {SPLIT}")
 
 
-@overload
-def array(source: Source, start: int, opening: bytes) -> Iterator[bytes | Broken]: ...
-@overload
+def one_by_one(_: bytes) -> bytes | None:
+    """For `array`: no elements are taken together."""
+    return None
+
+
 def array(
-    source: Source, start: int, opening: bytes, decode: Callable[[bytes], list[T]] | None
-) -> Iterator[bytes | Broken | Many[T]]: ...
-def array(
-    source: Source, start: int, opening: bytes, decode: Callable[[bytes], list[T]] | None = None
-) -> Iterator[bytes | Broken | Many[T]]:
+    source: Source, start: int, opening: bytes, together: Callable[[bytes], T | None]
+) -> Iterator[bytes | Broken | T]:
     """Elements of the array whose content begins at `start`; `opening` is what stands before it, without spaces.
 
-    With `decode`, which takes an array of objects, those that it takes come decoded, Many at a time: each byte is
-    then parsed once, not twice. It raises a MsgspecError, UnicodeDecodeError or RecursionError for what it refuses.
-
+    `together` is offered elements as JSON arrays, many at a time; where it gives None they come one by one. What it
+    takes must be whole and valid, or it would take what is cut in the wrong place.
     Then the buffer holds what follows the document that this completes: nothing, or the beginning of another one.
     """
     source.buffer = source.buffer[start:]
-    while True:
-        # Nearly always the last `},{` ends a record: then all before it is decoded in one call. Where it stands in a
-        # string or a nested array, what is before it is no valid list, and the elements are taken one by one.
-        cut = source.buffer.rfind(b"},{")
-        if cut > 0:
-            content = b"[" + source.buffer[: cut + 1] + b"]"
-            decoded = None if decode is None else _tried(decode, content)
-            if decoded is not None:
-                yield Many(content, decoded)
-                source.buffer = source.buffer[cut + 2 :]
-            elif (found := _tried(_LIST.decode, content)) is not None:
-                for raw in found:
-                    yield _object(bytes(raw))
-                source.buffer = source.buffer[cut + 2 :]
+    ended = False
+    while not ended:
+        # Nearly always the last place where one element ends and another begins, as the first one does, is found by its
+        # bytes, and `}]}` ends the last one: then all before it is decoded in one call. Where such bytes stand in a
+        # string or a nested array, what is before them is no valid array, and the elements are taken one by one.
+        last = source.buffer.endswith(b"}]}") and _whole(source.buffer[:-2], together)
+        if last:
+            yield from last
+            source.buffer = source.buffer[-2:]
+        elif (cut := _last_begins(source.buffer)) and (found := _whole(source.buffer[:cut], together)):
+            yield from found
+            source.buffer = source.buffer[cut + 1 :]  # without the comma
+            if source.more():
+                continue  # what is left is cut in its middle, mostly
         ended = yield from _elements(source)
-        if ended:
-            break
     _complete(source, opening)
 
 
-def _tried(decode: Callable[[bytes], list[T]], content: bytes) -> list[T] | None:
+def _last_begins(elements: bytes) -> int:
+    """Where the comma before the last element stands, probably; 0 if nowhere."""
+    return elements.rfind(b"}," + elements[:_BEGINNING]) + 1 or elements.rfind(b"},{") + 1
+
+
+def _whole(elements: bytes, together: Callable[[bytes], T | None]) -> list[bytes | Broken | T] | None:
+    """What `array` gives for elements that end where one does; None if they do not."""
+    elements = b"[" + elements + b"]"
+    taken = together(elements)
+    if taken is not None:
+        return [taken]
     try:
-        return decode(content)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return [_object(bytes(raw)) for raw in _LIST.decode(elements)]
+    except (msgspec.MsgspecError, RecursionError):
         return None
 
 
@@ -283,9 +282,8 @@ def may_go_on(error: ValueError, text: str) -> bool:
 
 
 def _skip(text: str, at: int) -> int:
-    while text[at : at + 1] in (" ", "\t", "\r", "\n"):
-        at += 1
-    return at
+    spaces = _SPACES.match(text, at)
+    return spaces.end() if spaces else at
 
 
 def _object(raw: bytes) -> bytes | Broken:

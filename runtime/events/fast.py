@@ -1,9 +1,9 @@
 """The fast way of `record -> row`: msgspec decodes a record that is as documented; any other goes the careful way."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -13,29 +13,26 @@ TypeTree = dict[str, "int | TypeTree"]
 """Keys of the record down to column numbers."""
 
 # Fields that real records hold both as booleans and as text; with msgspec told so, neither leaves the fast way.
-_BOOLEANS = {"managementEvent", "readOnly", "sessionCredentialFromConsole", "mfaAuthenticated", "assumedRoot"}
+BOOLEANS = {"managementEvent", "readOnly", "sessionCredentialFromConsole", "mfaAuthenticated", "assumedRoot"}
 # Of the structs inside records, so many are remembered, if they are no longer: 4 MB at most for each of the four.
 _REMEMBERED, _LONGEST = 1 << 10, 1 << 12
-_FAILURES = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+FAILURES = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _astuple = msgspec.structs.astuple
 
 
-class Decoded(NamedTuple, Generic[T]):
-    """A record as documented: its scalar columns, what was made of each struct in it, and its free-form fields."""
+class Decoded(NamedTuple):
+    """A record as documented: its scalar columns, the values of each struct in it, and its free-form fields."""
 
     scalars: list[str | None]
-    structs: list[T]
+    structs: list[Values]
     documents: list[str | None]
 
 
-def fast_way(
-    tree: TypeTree, json_columns: frozenset[int], made: Callable[[Sequence[int], Values], T]
-) -> Callable[[bytes], Decoded[T] | None]:
+def fast_way(tree: TypeTree, json_columns: frozenset[int]) -> Callable[[bytes], Decoded | None]:
     """Way from a record's bytes to its values, which stand in the columns' order; None if it is not as documented.
 
     The structs inside (userIdentity, tlsDetails, ...) are looked up by their bytes before they are decoded: the same
-    caller with the same session stands in record after record. What is remembered is what `made` makes of a struct's
-    columns and their values.
+    caller with the same session stands in record after record.
 
     msgspec keeps the last of repeated keys, silently (https://github.com/jcrist/msgspec/issues/648). So quotes are
     counted: a key has two, a string has two, and a record must have as many as what was decoded accounts for. With
@@ -43,26 +40,17 @@ def fast_way(
     """
     scalars = [(key, at) for key, at in tree.items() if isinstance(at, int) and at not in json_columns]
     documents = [(key, at) for key, at in tree.items() if isinstance(at, int) and at in json_columns]
-    parts = [(key, _Part(node, json_columns)) for key, node in tree.items() if isinstance(node, dict)]
+    parts = [(key, Part(node, json_columns)) for key, node in tree.items() if isinstance(node, dict)]
     order = [*(at for _, at in scalars), *(at for _, p in parts for at in p.columns), *(at for _, at in documents)]
     assert order == list(range(len(order))), "columns stand in the order: scalars, each struct's, free-form fields"
 
-    decode = msgspec.json.Decoder(
-        msgspec.defstruct(
-            "Record",
-            [
-                *((key, _scalar_type(key), None) for key, _ in scalars),
-                *((key, msgspec.Raw, None) for key, _ in (*parts, *documents)),
-            ],
-            forbid_unknown_fields=True,
-            gc=False,
-        )
-    ).decode
+    raw = [(key, msgspec.Raw, None) for key, _ in (*parts, *documents)]
+    decode = msgspec.json.Decoder(record_struct(scalars, raw)).decode
     first, last = len(scalars), len(scalars) + len(parts)
-    slots = [(first + n, *_remembering(part, made)) for n, (_, part) in enumerate(parts)]
-    booleans = [at for at, (key, _) in enumerate(scalars) if key in _BOOLEANS]
+    slots = [(first + n, remembering(part.values), (None,) * len(part.columns)) for n, (_, part) in enumerate(parts)]
+    booleans = [at for at, (key, _) in enumerate(scalars) if key in BOOLEANS]
 
-    def fast(record: bytes) -> Decoded[T] | None:
+    def fast(record: bytes) -> Decoded | None:
         try:
             flat = _astuple(decode(record))
             values: list[Any] = [*flat[:first]]
@@ -75,7 +63,7 @@ def fast_way(
                 elif value is False:
                     values[at] = "false"
                     quotes += 2
-            structs: list[T] = []
+            structs: list[Values] = []
             for at, take, nothing in slots:
                 raw = flat[at]
                 if raw is None:
@@ -92,31 +80,30 @@ def fast_way(
                     text, count = _document(raw)
                     texts.append(text)
                     quotes -= count
-        except _FAILURES:
+        except FAILURES:
             return None
         return None if quotes else Decoded(values, structs, texts)
 
     return fast
 
 
-def _remembering(
-    part: "_Part", made: Callable[[Sequence[int], Values], T]
-) -> tuple[Callable[[bytes], tuple[T, int]], T]:
-    """What takes a struct's bytes to what is made of it and its quotes, and what is made of its absence."""
+def record_struct(scalars: Iterable[tuple[str, int]], raw: Sequence[tuple[str, Any, Any]]) -> type[msgspec.Struct]:
+    """What msgspec decodes a record into: its scalars, None where there is none, then the fields of `raw`."""
+    fields = [*((key, _scalar_type(key), None) for key, _ in scalars), *raw]
+    return msgspec.defstruct("Record", fields, forbid_unknown_fields=True, gc=False)
 
-    def decoded(content: bytes) -> tuple[T, int]:
-        values, quotes = part.values(content)
-        return made(part.columns, values), quotes
 
+def remembering(decoded: Callable[[bytes], T]) -> Callable[[bytes], T]:
+    """The same, for the bytes of a struct: what is made of the latest ones is at hand, unless they are long."""
     remembered = lru_cache(_REMEMBERED)(decoded)
 
-    def take(content: bytes) -> tuple[T, int]:
+    def take(content: bytes) -> T:
         return remembered(content) if len(content) <= _LONGEST else decoded(content)
 
-    return take, made(part.columns, (None,) * len(part.columns))
+    return take
 
 
-class _Part:
+class Part:
     """One struct of the record, with those inside it: its columns, and the way to their values."""
 
     def __init__(self, tree: TypeTree, json_columns: frozenset[int]) -> None:
@@ -187,7 +174,7 @@ class _Part:
 
 
 def _scalar_type(key: str) -> Any:
-    return bool | str | None if key in _BOOLEANS else str | None
+    return bool | str | None if key in BOOLEANS else str | None
 
 
 def _document(raw: msgspec.Raw) -> tuple[str | None, int]:

@@ -6,16 +6,22 @@ A line is a JSON object: column names in the order of the row, each value a stri
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import compress
+from typing import Any
 
 import msgspec
 
-from runtime.events.columns import COLUMNS, FIXED, TAIL, VERSION, Column, Kind
-from runtime.events.fast import Values
-from runtime.events.row import Row, RowMaker, copy_promoted, is_plain_time
+from runtime.events.columns import COLUMNS, VERSION, Column, Kind
+from runtime.events.fast import BOOLEANS, FAILURES, Part, TypeTree, record_struct, remembering
+from runtime.events.row import Row, RowMaker, copy_promoted, decode_level, is_plain_time
 
-_encode_into = msgspec.json.Encoder().encode_into
+_encoder = msgspec.json.Encoder()
+_encode, _encode_into, _encode_lines = _encoder.encode, _encoder.encode_into, _encoder.encode_lines
+_astuple = msgspec.structs.astuple
 _COMMA = ord(",")
+_NUMBER_BEGINS = frozenset("-0123456789tf")  # and a boolean
+_KEY = len('"":,')  # what a key and its value take beside themselves
 
 
 def row_version(columns: Iterable[Column] = COLUMNS) -> str:
@@ -51,60 +57,164 @@ class FlatWriter:
         return bytes(line)
 
 
+class _OddError(ValueError):
+    """Not for the short way."""
+
+
 class FlatMaker:
     """Record -> line: what `FlatWriter.line` writes of `RowMaker.row`, for nearly all records without making the row.
 
-    What a record has between its scalars and its free-form fields (who called, from which session) is remembered as
-    the piece of the line that it becomes.
+    Records as documented are taken many at a time: decoded in one call, their scalars encoded in one call and what
+    follows in another. What a struct inside (who called, from which session) becomes in a line is remembered.
+
+    That no key stood twice in a record, of which msgspec silently keeps the last, is proved by length: records written
+    without spaces are exactly as long as the scalars just encoded and the bytes of the rest, with their keys.
     """
 
     def __init__(self, maker: RowMaker) -> None:
         self._row, self._line = maker.row, FlatWriter(maker.columns).line
         names = self._names = [column.name for column in maker.columns]
-        self._fast = maker.fast_way(self._piece)
-        scalars = next(at for at, column in enumerate(FIXED) if len(column.path) > 1)
-        documents = len(FIXED) - next(n for n, column in enumerate(reversed(FIXED)) if len(column.path) > 1)
-        self._head, self._end = _struct(names[:scalars]), _struct(names[documents : len(FIXED) + len(TAIL)])
-        self._eventtime, self._eventid = names.index("eventtime"), names.index("eventid")
-        self._promote = [(at - documents, table) for at, table in maker.promote]
+        self._keys = [f',"{name}":' for name in names]
+        tree, json_columns = maker.tree, maker.json_columns
+        scalars = [(key, at) for key, at in tree.items() if isinstance(at, int) and at not in json_columns]
+        parts = [(key, node) for key, node in tree.items() if isinstance(node, dict)]
+        documents = [(key, at) for key, at in tree.items() if isinstance(at, int) and at in json_columns]
+        assert all(len(key) == len(names[at]) for key, at in scalars), "a scalar's name is its key in lower case"
+
+        raw = [(key, msgspec.Raw, msgspec.Raw()) for key, _ in (*parts, *documents)]
+        self._decode = msgspec.json.Decoder(list[record_struct(scalars, raw)]).decode  # type: ignore[misc]
+        self._head = _struct([names[at] for _, at in scalars])
+        self._end = _struct([names[at] for _, at in documents], sourcefile=msgspec.Raw)
+        first, last = len(scalars), len(scalars) + len(parts)
+        self._booleans = [at for at, (key, _) in enumerate(scalars) if key in BOOLEANS]
+        self._parts = [
+            (first + n, len(key) + _KEY, remembering(self._piece(Part(node, json_columns))))
+            for n, (key, node) in enumerate(parts)
+        ]
+        promote = dict(maker.promote)
+        self._documents = [
+            (last + n, len(key) + _KEY, n, promote.pop(at, None)) for n, (key, at) in enumerate(documents)
+        ]
         # A path promoted out of a struct's own free-form field: the piece of the line does not say it.
-        self._slow = any(at < 0 for at, _ in self._promote)
-        self._buffer = bytearray()
+        self._slow = bool(promote)
+        self._scalars, self._inner, self._outer = slice(first), slice(first, last), slice(last, None)
+        where = {key: at for at, (key, _) in enumerate(scalars)}
+        self._eventtime, self._eventid = where["eventTime"], where["eventID"]
 
     def line(self, record: bytes, sourcefile: str) -> bytes:
         """Line of one record, with its newline. Raises Unusable with the reason if there can be none."""
-        found = None if self._slow else self._fast(record)
-        if found is None:
-            return self._line(self._row(record, sourcefile))
-        scalars, pieces, documents = found
-        time, identity = scalars[self._eventtime], scalars[self._eventid]
-        if not time or not is_plain_time(time) or not identity or identity.startswith("sha256:"):
-            return self._line(self._row(record, sourcefile))
-        promoted: list[tuple[int, str]] = []
-        for at, table in self._promote:
-            text = documents[at]
-            if text is not None and text[0] == "{":
-                copy_promoted(text, table, promoted)
-        # Each object is written over the closing brace of what stands before it, and its opening one becomes a comma.
-        line = self._buffer
-        _encode_into(self._head(*scalars), line)
-        line[-1:] = b"".join(pieces)
-        end = len(line)
-        _encode_into(self._end(*documents, None, sourcefile), line, end)
-        line[end] = _COMMA
-        if promoted:
-            names, end = self._names, len(line) - 1
-            _encode_into({names[at]: value for at, value in sorted(promoted)}, line, end)
-            line[end] = _COMMA
-        line += b"\n"
-        return bytes(line)
+        lines = self.lines(b"[" + record + b"]", sourcefile)
+        return lines[0] if lines else self._line(self._row(record, sourcefile))
 
-    def _piece(self, columns: Sequence[int], values: Values) -> bytes:
-        """`,"name":"value"` for each value of a struct's columns that is not null."""
-        present = {self._names[at]: value for at, value in zip(columns, values, strict=True) if value is not None}
-        return b"," + msgspec.json.encode(present)[1:-1] if present else b""
+    def lines(self, array: bytes, sourcefile: str) -> list[bytes] | None:
+        """Lines of a JSON array of records; None where not all are as documented and written without spaces."""
+        if self._slow:
+            return None
+        try:
+            return self._lines(array, _encode(sourcefile))
+        except (*FAILURES, _OddError):
+            return None
+
+    def _lines(self, array: bytes, sourcefile: bytes) -> list[bytes]:
+        heads, pieces, ends = [], [], []
+        length = 1  # that `array` has if no key stood twice: a comma or bracket a record, and one
+        alone = msgspec.Raw(sourcefile)
+        # The loop is the flattener's innermost: what it looks up is at hand, and it calls nothing that it need not.
+        make_head, make_end, promote, booleans = self._head, self._end, _promote, self._booleans
+        scalars, inner, behind, nothing = self._scalars, self._inner, self._outer, (None,) * len(self._documents)
+        parts, documents, eventtime, eventid = self._parts, self._documents, self._eventtime, self._eventid
+        for record in self._decode(array):
+            values = [*_astuple(record)]
+            for at in booleans:
+                value = values[at]
+                if value is True:
+                    values[at] = "true"
+                    length -= 2
+                elif value is False:
+                    values[at] = "false"
+                    length -= 2
+            time, identity = values[eventtime], values[eventid]
+            if not time or not is_plain_time(time) or not identity or identity.startswith("sha256:"):
+                raise _OddError
+            heads.append(make_head(*values[scalars]))
+            piece = b""
+            for at, key, take in compress(parts, values[inner]):
+                content = bytes(values[at])
+                length += key + len(content)
+                piece += take(content)
+            pieces.append(piece)
+            texts: list[str | None] = [*nothing]
+            promoted: list[tuple[int, str]] = []
+            for at, key, number, table in compress(documents, values[behind]):
+                text = str(values[at], "utf-8")
+                length += key + len(values[at])
+                first = text[0]
+                if first <= " ":  # msgspec keeps the space before a value
+                    raise _OddError
+                if text != "null" and text != "{}":  # noqa: PLR1714 - quicker than `in`
+                    texts[number] = text
+                    if table is not None and first == "{":
+                        promote(text, table, promoted)
+            ends.append(make_end(*texts, self._behind(sourcefile, promoted) if promoted else alone))
+        head = _encode_lines(heads)
+        if length + len(head) != len(array):
+            raise _OddError
+        end = _encode_lines(ends)
+        # Encoded, a line feed is in no string: this stands between two objects and nowhere else.
+        between = b"}\n{"
+        parted = zip(head[1:-2].split(between), pieces, end[1:-2].split(between), strict=True)
+        return [b"{%b%b,%b}\n" % line for line in parted]
+
+    def _behind(self, sourcefile: bytes, promoted: list[tuple[int, str]]) -> msgspec.Raw:
+        """The value of sourcefile, and behind it the promoted columns: Raw is written as it is."""
+        keys = self._keys
+        promoted.sort()
+        return msgspec.Raw(sourcefile + "".join([keys[at] + value for at, value in promoted]).encode())
+
+    def _piece(self, part: Part) -> Callable[[bytes], bytes]:
+        """What gives `,"name":"value"` for each value of a struct's columns that is not null."""
+        names = self._names
+
+        def piece(content: bytes) -> bytes:
+            values, quotes = part.values(content)
+            if quotes != content.count(b'"') + 2:
+                raise _OddError
+            present = {names[at]: value for at, value in zip(part.columns, values, strict=True) if value is not None}
+            return b"," + _encode(present)[1:-1] if present else b""
+
+        return piece
 
 
-def _struct(names: Sequence[str]) -> type[msgspec.Struct]:
+def _promote(text: str, table: TypeTree, promoted: list[tuple[int, str]]) -> None:
+    """`copy_promoted`, with values as JSON strings."""
+    odd: list[tuple[int, str]] = []
+    try:
+        found = decode_level(text)
+    except FAILURES:
+        found = {}
+        copy_promoted(text, table, odd)
+    for key, content in found.items():
+        node = table.get(key)
+        if node is None:
+            continue
+        raw = str(content, "utf-8")
+        first = raw[0]
+        if first == '"' and "\\" not in raw and type(node) is int:
+            promoted.append((node, raw))
+        elif first in _NUMBER_BEGINS and type(node) is int:
+            promoted.append((node, f'"{raw}"'))
+        elif raw != "null":
+            copy_promoted(f"{{{_quoted(key)}:{raw}}}", {key: node}, odd)
+    if odd:
+        promoted += [(at, _quoted(value)) for at, value in odd]
+
+
+def _quoted(text: str) -> str:
+    return _encode(text).decode()
+
+
+def _struct(names: Sequence[str], **others: type) -> type[msgspec.Struct]:
     # msgspec leaves out what equals its default, here None, and writes fields in their order.
-    return msgspec.defstruct("Line", [(name, str | None, None) for name in names], omit_defaults=True, gc=False)
+    fields: list[tuple[str, Any, Any]] = [(name, str | None, None) for name in names]
+    fields += [(name, kind | None, None) for name, kind in others.items()]
+    return msgspec.defstruct("Line", fields, omit_defaults=True, gc=False)

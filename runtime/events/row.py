@@ -11,17 +11,15 @@ bits, lone surrogates) takes the careful one, which walks the record with the st
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, NamedTuple, NoReturn, TypeVar
+from typing import Any, NamedTuple, NoReturn
 
 import msgspec
 
 from runtime.events.columns import FIXED, PROMOTE, TAIL, Column, Kind, columns
-from runtime.events.fast import Decoded, TypeTree, Values, fast_way
-
-T = TypeVar("T")
+from runtime.events.fast import TypeTree, fast_way
 
 
 class Unusable(ValueError):
@@ -43,26 +41,16 @@ class Row(NamedTuple):
 _ISO = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)", re.ASCII)
 
 
-_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-
-
-@lru_cache(maxsize=1 << 10)
-def _is_day(text: str) -> bool:
-    if _DAY.fullmatch(text) is None:  # date.fromisoformat takes weeks too: 2024-W01-1
+def is_plain_time(text: str) -> bool:
+    """Whether a time is as CloudTrail writes it: YYYY-MM-DDTHH:MM:SSZ, and there is such a moment."""
+    # What stands between the numbers; fromisoformat takes other forms too, and from Python 3.13 on 24:00.
+    if len(text) != 20 or text[4::3] != "--T::Z" or text[11:13] == "24":
         return False
     try:
-        date.fromisoformat(text)
+        datetime.fromisoformat(text)
     except ValueError:
         return False
     return True
-
-
-_is_clock = lru_cache(maxsize=1 << 12)(re.compile(r"T([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ", re.ASCII).fullmatch)
-
-
-def is_plain_time(text: str) -> bool:
-    """Whether a time is as CloudTrail writes it: YYYY-MM-DDTHH:MM:SSZ, and there is such a moment."""
-    return _is_day(text[:10]) and _is_clock(text[10:]) is not None
 
 
 @lru_cache(maxsize=1 << 12)
@@ -156,12 +144,12 @@ class RowMaker:
         self._eventtime, self._eventid = index["eventtime"], index["eventid"]
         self._extra, self._sourcefile = index["extra"], index["sourcefile"]
         fixed = [(at, c) for at, c in enumerate(self.columns) if c.kind in (Kind.SCALAR, Kind.JSON)]
-        self._json = frozenset(at for at, c in fixed if c.kind is Kind.JSON)
-        self._tree = _tree(fixed)
+        self.json_columns = frozenset(at for at, c in fixed if c.kind is Kind.JSON)
+        self.tree = _tree(fixed)
         self.promote = self._promoted_trees()
         self._tail = (None,) * len(TAIL)
         self._no_promoted = (None,) * (len(self.columns) - len(FIXED) - len(TAIL))
-        self._fast = self.fast_way(lambda _, values: values)
+        self._fast = fast_way(self.tree, self.json_columns)
 
     def row(self, record: bytes, sourcefile: str) -> Row:
         """Row of one record (a JSON object's bytes). Raises Unusable with the reason if there can be none."""
@@ -206,16 +194,12 @@ class RowMaker:
             values[at] = value
         return tuple(values)
 
-    def fast_way(self, made: Callable[[Sequence[int], Values], T]) -> Callable[[bytes], Decoded[T] | None]:
-        """The fast way of these columns; see `fast`."""
-        return fast_way(self._tree, self._json, made)
-
     def _careful(self, record: bytes) -> tuple[list[str | None], dict[str, str]]:
         """Values and `extra` of any record. Raises Unusable where it is not a JSON object in UTF-8."""
         values: list[str | None] = [None] * (len(FIXED) + len(TAIL))
         extra: dict[str, str] = {}
         try:
-            self._walk(pairs(record.decode()), self._tree, "", values, extra)
+            self._walk(pairs(record.decode()), self.tree, "", values, extra)
         except UnicodeDecodeError as error:
             raise Unusable(f"not UTF-8: byte {record[error.start]:#04x} at {error.start}") from error
         except RecursionError as error:
@@ -243,7 +227,7 @@ class RowMaker:
                 extra[f"{path}[{seen[key]}]"] = raw
             elif isinstance(node, dict) and raw[0] == "{":
                 self._walk(pairs(raw), node, path + ".", values, extra)
-            elif isinstance(node, int) and node in self._json:
+            elif isinstance(node, int) and node in self.json_columns:
                 values[node] = raw
             elif isinstance(node, int) and (value := _scalar(raw)) is not None:
                 values[node] = value
@@ -261,13 +245,13 @@ class RowMaker:
         return [(parent, _paths_tree(found)) for parent, found in inner.items()]
 
 
-_decode_level = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+decode_level = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def copy_promoted(json_text: str, table: TypeTree, promoted: list[tuple[int, str]]) -> None:
     """Append what the promoted paths of `table` find in a JSON object; of a repeated key, the last value."""
     try:
-        found: Mapping[str, Any] = _decode_level(json_text)
+        found: Mapping[str, Any] = decode_level(json_text)
     except (msgspec.MsgspecError, RecursionError):
         found = {key: raw.encode() for key, raw in pairs(json_text)}
     for key, content in found.items():

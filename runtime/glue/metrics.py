@@ -6,6 +6,9 @@ from typing import Any
 
 from runtime.events.columns import VERSION
 
+NOT_SENT = ("run", "task", "row_version")
+"""Fields that are no count, and no metric."""
+
 
 class Unbalanced(AssertionError):
     """Rows are unaccounted for: nothing of the run is committed."""
@@ -65,7 +68,6 @@ def send(metrics: Metrics, namespace: str, job: str, client: Any = None) -> None
 
         client = boto3.client("cloudwatch")
     units = {"written_bytes": "Bytes", "seconds": "Seconds"}
-    skipped = ("run", "task", "row_version")
     data = [
         {
             "MetricName": name,
@@ -74,6 +76,6 @@ def send(metrics: Metrics, namespace: str, job: str, client: Any = None) -> None
             "Unit": units.get(name, "Count"),
         }
         for name in (field.name for field in fields(metrics))
-        if name not in skipped
+        if name not in NOT_SENT
     ]
     client.put_metric_data(Namespace=namespace, MetricData=data)

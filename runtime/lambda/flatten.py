@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC
+from functools import partial
 from io import BufferedReader, BytesIO
 from typing import Any, BinaryIO, cast
 
@@ -15,7 +16,7 @@ from isal import isal_zlib
 
 from runtime.events.elements import BadFile, Broken
 from runtime.events.flat import FlatMaker, row_version
-from runtime.events.formats import records
+from runtime.events.formats import records_together
 from runtime.events.ledger import LEDGER
 from runtime.events.ledger import line as ledger_line
 from runtime.events.paths import NO_EVENTS, kind_of, named, source_key
@@ -64,7 +65,7 @@ class Flattener:
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store, self._settings = store, settings
         maker = RowMaker(settings.promote)
-        self._line = FlatMaker(maker).line
+        self._flat = FlatMaker(maker)
         self._row_version = row_version(maker.columns)
 
     def take(self, ref: Ref, deadline: Deadline) -> Outcome:
@@ -155,25 +156,31 @@ class Flattener:
     ) -> Outcome:
         """Lines of the rows to `flat`, gzipped, and of what is none to `quarantine`."""
         outcome = Outcome(ref.uri, "written", bytes_read=opened.size, modified=opened.modified.timestamp())
-        line = self._line
         key = source_key(ref.key.split("/"), ref.key)
+        line, together = self._flat.line, partial(self._flat.lines, sourcefile=key)
         gzip = isal_zlib.compressobj(LEVEL, wbits=31)
         lines: list[bytes] = []
         size = 0
-        for position, record in enumerate(records(stream, limit_bytes=self._settings.unpacked_limit)):
-            outcome.records += 1
-            try:
-                if isinstance(record, Broken):
-                    raise Unusable(record.reason)
-                text = line(record, key)
-            except Unusable as unusable:
-                outcome.quarantined += 1
-                outcome.problem = outcome.problem or f"record {position + 1}: {unusable}"
-                raw = record.raw if isinstance(record, Broken) else record
-                quarantine.write(quarantine_line("record", str(unusable), ref.uri, key, position, raw))
-                continue
-            lines.append(text)
-            size += len(text)
+        for record in records_together(stream, together, limit_bytes=self._settings.unpacked_limit):
+            if isinstance(record, list):
+                outcome.records += len(record)
+                lines += record
+                size += sum(map(len, record))
+            else:
+                outcome.records += 1
+                try:
+                    if isinstance(record, Broken):
+                        raise Unusable(record.reason)
+                    text = line(record, key)
+                except Unusable as unusable:
+                    outcome.quarantined += 1
+                    outcome.problem = outcome.problem or f"record {outcome.records}: {unusable}"
+                    raw = record.raw if isinstance(record, Broken) else record
+                    position = outcome.records - 1
+                    quarantine.write(quarantine_line("record", str(unusable), ref.uri, key, position, raw))
+                    continue
+                lines.append(text)
+                size += len(text)
             if size >= BATCH_BYTES:
                 deadline.check()
                 flat.write(gzip.compress(_joined(lines)))

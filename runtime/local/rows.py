@@ -19,7 +19,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from runtime.events.columns import PROMOTE, Kind
-from runtime.events.elements import Many
 from runtime.events.fast import TypeTree
 from runtime.events.row import Row, RowMaker, Unusable, copy_promoted
 
@@ -32,6 +31,7 @@ _TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ", re.A
 _PLAIN = frozenset("-0123456789tf")  # how a number or boolean begins
 _astuple = msgspec.structs.astuple
 _decode_strings = msgspec.json.Decoder(list[str]).decode
+_decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_level = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
@@ -52,6 +52,18 @@ class Rows:
     sparse: Sparse
     eventdate: pa.Array
     records: pa.Array
+
+
+@dataclass(frozen=True, slots=True)
+class Many:
+    """Records that stand one after another: the JSON array of them, and what each was decoded to."""
+
+    content: bytes
+    decoded: list[Any]
+
+    def records(self) -> list[bytes]:
+        """Each record's own bytes."""
+        return [bytes(raw).strip() for raw in _decode_list(self.content)]
 
 
 @dataclass(slots=True)
@@ -91,14 +103,21 @@ class BatchMaker:
         self._top = self._level("Event", fixed)
         self.dictionaries = frozenset(at for path, at in fixed if len(path) > 1)
         self._decode = msgspec.json.Decoder(self._top.struct).decode
-        self.decode = msgspec.json.Decoder(list[self._top.struct]).decode  # type: ignore[name-defined]
+        self._decode_array = msgspec.json.Decoder(list[self._top.struct]).decode  # type: ignore[name-defined]
+
+    def together(self, content: bytes) -> Many | None:
+        """The records of a JSON array decoded, so that each byte is parsed once; None if one is not as documented."""
+        try:
+            return Many(content, self._decode_array(content))
+        except _REFUSED:
+            return None
 
     def rows(
-        self, pieces: Sequence[bytes | Many[Any]], sourcefiles: Sequence[str]
+        self, pieces: Sequence[bytes | Many], sourcefiles: Sequence[str]
     ) -> tuple[list[Rows], list[tuple[int, str]]]:
         """Rows of the records, and (number of the record, reason) of each that can have none, in order.
 
-        The pieces are records or Many that `decode` made; `sourcefiles` has one for each piece.
+        The pieces are records or what `together` gave; `sourcefiles` has one for each piece.
         """
         events: list[Any] = []
         taken: list[int] = []
@@ -307,7 +326,7 @@ def _flags(values: Sequence[Any], found: _Found) -> pa.Array:
         return pa.array([str(v).lower() if isinstance(v, bool) else v for v in values], _STRING)
 
 
-def cut(pieces: Iterable[bytes | Many[Any]]) -> list[bytes]:
+def cut(pieces: Iterable[bytes | Many]) -> list[bytes]:
     """The pieces' records one by one."""
     return [record for piece in pieces for record in (piece.records() if isinstance(piece, Many) else (piece,))]
 

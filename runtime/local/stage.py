@@ -22,13 +22,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from runtime.events.columns import Column
-from runtime.events.elements import BadFile, Broken, Many
-from runtime.events.formats import records
+from runtime.events.elements import BadFile, Broken
+from runtime.events.formats import records_together
 from runtime.events.quarantine import line as quarantine_line
 from runtime.local import staged
 from runtime.local.inputs import InputError, LogFile, S3Options, open_bytes
 from runtime.local.pool import done
-from runtime.local.rows import TIMESTAMP, BatchMaker, Rows, cut
+from runtime.local.rows import TIMESTAMP, BatchMaker, Many, Rows, cut
 
 # Bounds in rows are what is quickest; those in bytes of the records keep memory flat when records are large.
 BATCH_ROWS = 1_024
@@ -85,7 +85,7 @@ class _Worker:
         self._run, self._task = run, task
         self._maker = BatchMaker(promote)
         # What was read and is not yet rows: what it is, its file's state and its file, its first record's place.
-        self._pending: list[tuple[bytes | Broken | Many[Any], Staged, LogFile, int]] = []
+        self._pending: list[tuple[bytes | Broken | Many, Staged, LogFile, int]] = []
         self._pending_records = self._pending_bytes = 0
         self._tables: list[pa.Table] = []
         # The promoted columns of these tables: numbers of the rows that have a value, and the values.
@@ -98,7 +98,7 @@ class _Worker:
     def take(self, number: int, file: LogFile, s3: S3Options) -> Staged:
         state = Staged(number)
         try:
-            for piece in _pieces(file, s3, self._maker.decode):
+            for piece in _pieces(file, s3, self._maker.together):
                 self._pending.append((piece, state, file, state.records))
                 self._pending_bytes += len(content_of(piece))
                 count = _count(piece)
@@ -158,9 +158,7 @@ class _Worker:
         if self._rows >= RUN_ROWS or self._bytes >= RUN_BYTES:
             self._to_run()
 
-    def _made(
-        self, pieces: Sequence[bytes | Many[Any]], keys: Sequence[str]
-    ) -> tuple[list[Rows], list[tuple[int, str]]]:
+    def _made(self, pieces: Sequence[bytes | Many], keys: Sequence[str]) -> tuple[list[Rows], list[tuple[int, str]]]:
         """Rows of the records, and why others are none; a fault of ours costs one record, with its reason."""
         try:
             return self._maker.rows(pieces, keys)
@@ -231,20 +229,20 @@ class _Worker:
         return Staged(number, reason=reason)
 
 
-def _count(piece: bytes | Broken | Many[Any]) -> int:
+def _count(piece: bytes | Broken | Many) -> int:
     return len(piece.decoded) if isinstance(piece, Many) else 1
 
 
-def content_of(piece: bytes | Broken | Many[Any]) -> bytes:
+def content_of(piece: bytes | Broken | Many) -> bytes:
     """The bytes of the file that the piece was made of."""
     return piece.content if isinstance(piece, Many) else piece.raw if isinstance(piece, Broken) else piece
 
 
-def _pieces(file: LogFile, s3: S3Options, decode: Callable[[bytes], list[Any]]) -> Iterator[bytes | Broken | Many[Any]]:
+def _pieces(file: LogFile, s3: S3Options, together: Callable[[bytes], Many | None]) -> Iterator[bytes | Broken | Many]:
     """The file's records. Raises BadFile or _Unread; what goes wrong where they are used passes by."""
     try:
         with open_bytes(file, s3) as stream:
-            yield from records(io.BufferedReader(_Counted(stream), 1 << 18), decode=decode)
+            yield from records_together(io.BufferedReader(_Counted(stream), 1 << 18), together)
     except BadFile:
         raise
     except InputError as error:

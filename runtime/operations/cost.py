@@ -1,14 +1,17 @@
-"""What a million events cost on AWS: a small model, each factor named, prices from one dated file (prices.yaml).
+"""What a million events and a quiet month cost on AWS: a small model, each factor named, prices of one dated file.
 
-Not measured on AWS. Seconds come from this repository's benchmarks on one core; waiting for S3 and network is not in
-them, so a real run takes longer. Storage is per month kept.
+The prices are in prices.yaml. Not measured on AWS. Seconds come from this repository's benchmarks on one core; waiting
+for S3 and network is not in them, so a real run takes longer. Storage is per month kept.
 """
 
-from dataclasses import dataclass
+import importlib
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from runtime.glue.metrics import NOT_SENT, Metrics
 
 PRICES = Path(__file__).parent / "prices.yaml"
 
@@ -29,10 +32,14 @@ class Factors:
     cores_at_work: float = 4.0
     runs: float = 1.0  # of the job, for these million events
     job_start_seconds: float = 30.0
+    idle_runs: float = 730.0  # of the job in a month, by the default schedule
+    idle_compactions: float = 30.0
+    idle_seconds: float = 120.0  # that are billed of a run with nothing to do
+    alarms: float = 10.0
 
 
 def table(factors: Factors | None = None) -> list[dict[str, Any]]:
-    """A row per item: its quantity for a million events, unit price and cost; the sums last."""
+    """A row per item: its quantity for a million events, or in a month of none, unit price and cost; the sums last."""
     f = factors or Factors()
     prices = yaml.safe_load(PRICES.read_text())
     files = 1e6 / f.events_per_log_file
@@ -51,12 +58,21 @@ def table(factors: Factors | None = None) -> list[dict[str, Any]]:
         ("flattener: SQS requests (receive, delete; S3 sends free of charge)", 2 * calls, "sqs_request"),
         ("flattener: S3 GET of log files", files, "s3_get_request"),
         ("flattener: S3 PUT of flat files", files, "s3_put_request"),
+        ("flattener: S3 PUT of the ledger's lines", files, "s3_put_request"),
         ("job: Glue DPU-hours", billed * f.job_workers / 3600, "glue_dpu_hour"),
         ("job: S3 GET of flat files (verify, two passes)", 3 * files, "s3_get_request"),
         ("job: S3 LIST of flat files (two listings)", 2 * files / 1000 + 20 * f.runs, "s3_put_request"),
         ("job: S3 PUT, copy and delete of Parquet and records", 12 * parquet_files + 20 * f.runs, "s3_put_request"),
         ("kept: flat files, GB-months", f.flat_bytes_per_event * gigabyte, "s3_gb_month"),
         ("kept: Parquet, GB-months", f.parquet_bytes_per_event * gigabyte, "s3_gb_month"),
+        (
+            "standing: Glue DPU-hours of runs with nothing to do",
+            (f.idle_runs + f.idle_compactions) * f.idle_seconds * f.job_workers / 3600,
+            "glue_dpu_hour",
+        ),
+        ("standing: custom metrics of flattener and loads", _metrics(), "cloudwatch_metric_month"),
+        ("standing: CloudWatch alarms", f.alarms, "cloudwatch_alarm_month"),
+        ("standing: CloudWatch dashboards (three are free)", 1.0, "cloudwatch_dashboard_month"),
     ]
     rows = [
         {
@@ -67,10 +83,16 @@ def table(factors: Factors | None = None) -> list[dict[str, Any]]:
         }
         for title, quantity, price in items
     ]
-    for name in ("flattener", "job", "kept"):
+    for name in ("flattener", "job", "kept", "standing"):
         total = sum(quantity * prices[price] for title, quantity, price in items if title.startswith(name))
-        rows.append({"way": f"sum: {name}", "USD": f"{total:.5f}"})
+        rows.append({"way": f"sum: {name}{' a month' if name == 'standing' else ''}", "USD": f"{total:.5f}"})
     return rows
+
+
+def _metrics() -> float:
+    """How many metrics are sent at least hourly; CloudWatch bills each by the hours in which it comes."""
+    report = importlib.import_module("runtime.lambda.report")
+    return float(len(report.METRICS) + len(fields(Metrics)) - len(NOT_SENT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +114,14 @@ def of_log_files(files: int, size: int) -> Plan:
         + calls * prices["lambda_request"]
         + files * f.flattener_seconds_per_file * f.flattener_gb * prices["lambda_gb_second_arm64"]
         + 4 * files * prices["s3_get_request"]
-        + files * prices["s3_put_request"]
+        + 2 * files * prices["s3_put_request"]
         + events / 1e6 * f.job_seconds / f.cores_at_work * f.job_workers / 3600 * prices["glue_dpu_hour"]
     )
-    return Plan(sends + 3 * calls + 5 * files, usd, f"list prices of {prices['date']}, {prices['region']}")
+    return Plan(sends + 3 * calls + 6 * files, usd, f"list prices of {prices['date']}, {prices['region']}")
 
 
 def title() -> str:
     """What the table is, with the prices' date and Region."""
     prices = yaml.safe_load(PRICES.read_text())
-    return f"cost per million events, USD; a model: list prices of {prices['date']}, {prices['region']}, to be checked"
+    where = f"{prices['date']}, {prices['region']}"
+    return f"cost per million events, and of a month without any, USD; a model: list prices of {where}, to be checked"

@@ -27,12 +27,16 @@ STACKS = ["acme-dev", "acme-prod"]
         (["runtime/lambda/handler.py"], STACKS),
         (["__main__.py"], STACKS),
         (["Pulumi.yaml"], STACKS),
+        (["Makefile"], STACKS),
         (["requirements/run.txt"], STACKS),
         (["something/new"], STACKS),
     ],
 )
 def test_select(changed, chosen):
-    """A config selects its stack, code and defaults all, docs and examples none; what is unknown counts as code."""
+    """A config selects its stack, code and defaults all, docs and examples none; what is unknown counts as code.
+
+    The Makefile says for which Python and processor the bundle is.
+    """
     assert select(changed, STACKS) == chosen
 
 

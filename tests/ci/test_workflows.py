@@ -1,5 +1,6 @@
 """The workflows keep the rules that a linter can check, and those that none checks."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+CI_PAGE = Path(__file__).parents[2] / "docs" / "ci.md"
 WORKFLOWS = sorted((Path(__file__).parents[2] / ".github" / "workflows").glob("*.yml"))
 USES = re.compile(r"^\s*(?:- )?uses: (?P<action>\S+)(?P<comment>.*)$", re.MULTILINE)
 
@@ -71,3 +73,36 @@ def test_zizmor():
         pytest.skip("needs zizmor")
     done = subprocess.run([zizmor, "--offline", *map(str, WORKFLOWS)], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+GITLAB = yaml.safe_load(re.findall(r"```yaml\n(stages:.*?)```", CI_PAGE.read_text(), re.DOTALL)[0])
+
+
+@pytest.mark.parametrize(("stack", "code"), [("acme-prod", 0), ("acme-dev", 77)])
+def test_gitlabs_job_ends_early_for_a_stack_that_is_not_chosen(tmp_path, stack, code):
+    """Its first command fails with the code that the job allows, and does not for a stack of the list."""
+    job = GITLAB[".stack"]
+    assert job["allow_failure"]["exit_codes"] == [77]
+    (tmp_path / "stacks.json").write_text('["acme-prod"]')
+    command = ["bash", "-c", job["before_script"][0]]
+    assert subprocess.run(command, cwd=tmp_path, env={**os.environ, "STACK": stack}).returncode == code
+
+
+def test_gitlab_selects_stacks_and_applies_by_hand(tmp_path):
+    """Its selection, run as it stands over a change of one stack, lists that stack; apply waits, previews do not apply."""
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.com"]
+    (tmp_path / "tools").symlink_to(WORKFLOWS[0].parents[2] / "tools")
+    (tmp_path / "configs").mkdir()
+    for name in ("acme-prod", "acme-dev"):
+        (tmp_path / "configs" / f"{name}.yaml").touch()
+    for command in (["init", "-q"], ["add", "configs"], ["commit", "-qm", "before"]):
+        subprocess.run([*git, *command], cwd=tmp_path, check=True)
+    (tmp_path / "configs" / "acme-prod.yaml").write_text("changed")
+    subprocess.run([*git, "commit", "-qam", "after"], cwd=tmp_path, check=True)
+    [script] = GITLAB["select"]["script"]
+    environment = {**os.environ, "CI_COMMIT_BEFORE_SHA": "HEAD~1"}
+    subprocess.run(["bash", "-eo", "pipefail", "-c", script], cwd=tmp_path, env=environment, check=True)
+    assert (tmp_path / "stacks.json").read_text() == '["acme-prod"]\n'
+    assert [rule["when"] for rule in GITLAB["apply"]["rules"]] == ["manual"]
+    assert "APPLY" not in str(GITLAB["preview"])
+    assert "pulumi up" not in str(GITLAB["preview"])

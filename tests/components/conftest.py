@@ -14,10 +14,10 @@ from tests.components.recorder import Stack, run
 
 @pytest.fixture(autouse=True)
 def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A bundle that holds no wheel, so that it is for every processor."""
+    """A bundle that holds no wheel, so that it is for every processor, and the handler as it is here."""
     path = tmp_path / "flattener.zip"
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("runtime/lambda/handler.py", "")
+        archive.write(flattener.REPO / "runtime/lambda/handler.py", "runtime/lambda/handler.py")
     monkeypatch.setattr(flattener, "BUNDLE", path)
     return path
 

@@ -45,6 +45,9 @@ class Stack:
     outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By component's name, what it registered as its outputs."""
 
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    """What was looked up, and through which provider."""
+
     def __getitem__(self, key: tuple[str, str]) -> Registered:
         kind, name = key
         found = [r for r in self.resources if r.type == kind and r.name == name]
@@ -100,6 +103,10 @@ class _Monitor(mocks.MockMonitor):
     def __init__(self, cloud: _Cloud, stack: Stack) -> None:
         super().__init__(cloud)
         self._stack = stack
+
+    def Invoke(self, request: Any) -> Any:  # noqa: N802 - gRPC's name
+        self._stack.calls.append((request.tok, request.provider))
+        return super().Invoke(request)
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - gRPC's name
         response = super().RegisterResource(request)

@@ -120,6 +120,8 @@ def test_what_is_forgotten(deploy: Any) -> None:
         "flat-files": ("flatfiles/", 30),
         "quarantine": ("quarantine/", 365),
         "ledger": ("ledger/", 365),
+        "metrics": ("metrics/", 365),
+        "temporary": ("_state/temporary/", 7),
         "results": ("results/", 30),
     }
     for tidy, days in ((logs["tidy"], 90), (lake["tidy"], 30)):

@@ -48,6 +48,24 @@ def test_flat_table_is_text(deploy: Any) -> None:
     assert found["parameters"]["storage.location.template"] == LAKE + "/flatfiles/dt=${dt}/"
 
 
+@pytest.mark.parametrize(
+    ("name", "classification", "reader", "serde"),
+    [
+        ("parquettrails", "parquet", "MapredParquetInputFormat", "ParquetHiveSerDe"),
+        *((name, "json", "TextInputFormat", "JsonSerDe") for name in ("flatfiles", "ledger-lines", "metrics")),
+    ],
+)
+def test_a_table_is_read_as_its_files_are_written(
+    deploy: Any, name: str, classification: str, reader: str, serde: str
+) -> None:
+    """Events are Parquet, all else lines of JSON, for Athena and for whoever goes by the classification."""
+    found = table(deploy(), name)
+    descriptor = found["storageDescriptor"]
+    assert found["parameters"]["classification"] == classification
+    assert descriptor["inputFormat"].rpartition(".")[2] == reader
+    assert descriptor["serDeInfo"]["serializationLibrary"].rpartition(".")[2] == serde
+
+
 def test_promoted_paths_become_columns(deploy: Any) -> None:
     """Own promoted paths are columns of both tables, in place of the shipped ones."""
     promote = ["requestParameters.bucketName", "requestParameters.taskArn"]
@@ -108,6 +126,8 @@ def test_crawled(deploy: Any) -> None:
         "state": "SUCCEEDED",
         "logicalOperator": "EQUALS",
     }
+    workflow = stack["aws:glue/workflow:Workflow", "acme-prod-catalog-workflow"].inputs
+    assert (workflow["name"], workflow["maxConcurrentRuns"]) == ("acme-prod-crawl", 1)
     assert third["actions"] == [{"crawlerName": "acme-prod-parquettrails"}]
     assert all(t["workflowName"] == "acme-prod-crawl" and t["startOnCreation"] for t in (first, second, third))
     assert set(triggers) == {t["name"] for t in (first, second, third)} | {"acme-prod-parquet-compaction"}

@@ -94,6 +94,22 @@ def test_bundle_for_another_processor(deploy: Any, bundle: Path) -> None:
         deploy({"lake": {"flattener": {"architecture": Architecture.X86_64}}})
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("runtime/lambda/handler.py", "# of last month"), ("runtime/lambda/renamed_since.py", "")],
+    ids=["changed", "gone"],
+)
+def test_bundle_of_another_version(deploy: Any, bundle: Path, name: str, content: str) -> None:
+    """After an update without `make bundle` the old flattener is refused, not deployed beside the new job."""
+    with zipfile.ZipFile(bundle, "w") as archive:
+        archive.writestr(name, content)
+    with pytest.raises(
+        BundleError,
+        match=f"^build/flattener.zip has another {name} than here; make it anew with `make bundle ARCH=arm64`$",
+    ):
+        deploy()
+
+
 def test_bundle_stands_where_make_puts_it() -> None:
     """The component and the Makefile mean the same file."""
     repo = Path(flattener.__file__).parents[1]

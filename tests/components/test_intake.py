@@ -1,6 +1,5 @@
 """The queue: sized for the function, fed by one source, and nothing lost on the way."""
 
-import json
 from typing import Any
 
 import pytest
@@ -9,7 +8,7 @@ from components.settings import Notification
 
 QUEUE, DLQ = ("aws:sqs/queue:Queue", "acme-prod-queue"), ("aws:sqs/queue:Queue", "acme-prod-queue-dlq")
 POLICY = ("aws:sqs/queuePolicy:QueuePolicy", "acme-prod-queue-policy")
-NOTIFICATION = ("aws:s3/bucketNotification:BucketNotification", "acme-prod-queue-notification")
+NOTIFICATION = ("aws:s3/bucketNotification:BucketNotification", "acme-prod-notification")
 TOPIC = "arn:aws:sns:eu-central-1:999988887777:trail"
 
 
@@ -53,7 +52,7 @@ def test_own_bucket(deploy: Any) -> None:
         }
     ]
     assert stack[POLICY].urn in found.depends_on
-    assert stack[POLICY].json("policy")["Statement"][0]["Condition"] == {
+    assert stack[POLICY].json("policy")["Statement"][-1]["Condition"] == {
         "ArnEquals": {"aws:SourceArn": "arn:aws:s3:::acme-prod-logs-111122223333-eu-central-1"},
         "StringEquals": {"aws:SourceAccount": "111122223333"},
     }
@@ -63,11 +62,29 @@ def test_other_receivers_stay(deploy: Any) -> None:
     """A bucket has one notification configuration: other receivers stand in it, each as its kind."""
     kinds = {"sqs": "queues", "sns": "topics", "lambda": "lambdaFunctions"}
     arns = [f"arn:aws:{service}:eu-central-1:111122223333:{'function:' * (service == 'lambda')}x" for service in kinds]
-    stack = deploy({"logs": {"additional_notifications": [{"arn": arn, "prefix": "b/"} for arn in arns]}})
+    stack = deploy(
+        {"logs": {"additional_notifications": [{"arn": arn, "prefix": f"{at}/"} for at, arn in enumerate(arns)]}}
+    )
     inputs = stack[NOTIFICATION].inputs
     assert {kind: len(inputs[kind]) for kind in kinds.values()} == {"queues": 2, "topics": 1, "lambdaFunctions": 1}
     assert inputs["topics"][0]["topicArn"] == arns[1]
-    assert inputs["topics"][0]["filterPrefix"] == "b/"
+    assert inputs["topics"][0]["filterPrefix"] == "1/"
+
+
+def test_other_receivers_without_a_lake(deploy: Any) -> None:
+    """A log bucket whose lake is elsewhere, or nowhere, announces its log files all the same, by the same resource."""
+    arn = "arn:aws:sqs:eu-central-1:111122223333:siem"
+    stack = deploy({"lake": {"enabled": False}, "logs": {"additional_notifications": [{"arn": arn}]}})
+    found = stack[NOTIFICATION]
+    assert [queue["queueArn"] for queue in found.inputs["queues"]] == [arn]
+    assert found.inputs["bucket"] == "acme-prod-logs-111122223333-eu-central-1"
+    assert stack["aws:s3/bucketPolicy:BucketPolicy", "acme-prod-logs-policy"].urn in found.depends_on
+    assert found.urn == deploy()[NOTIFICATION].urn
+
+
+def test_nothing_to_announce(deploy: Any) -> None:
+    """Without lake and receivers the bucket's configuration is left alone."""
+    assert deploy({"lake": {"enabled": False}}).of(NOTIFICATION[0]) == []
 
 
 def test_somebody_elses_bucket_through_sns(deploy: Any) -> None:
@@ -75,7 +92,7 @@ def test_somebody_elses_bucket_through_sns(deploy: Any) -> None:
     stack = deploy(existing(Notification.SNS, topic_arn=TOPIC, account="999988887777"))
     subscription = stack["aws:sns/topicSubscription:TopicSubscription", "acme-prod-queue-subscription"].inputs
     assert (subscription["topic"], subscription["protocol"], subscription["rawMessageDelivery"]) == (TOPIC, "sqs", True)
-    statement = stack[POLICY].json("policy")["Statement"][0]
+    statement = stack[POLICY].json("policy")["Statement"][-1]
     assert statement["Principal"] == {"Service": "sns.amazonaws.com"}
     assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": TOPIC}}
     assert not [r for r in stack if r.type.startswith("aws:s3/") and "archive" in str(r.inputs)]
@@ -91,7 +108,7 @@ def test_somebody_elses_bucket_through_eventbridge(deploy: Any) -> None:
     }
     target = stack["aws:cloudwatch/eventTarget:EventTarget", "acme-prod-queue-target"]
     assert target.inputs["arn"].endswith(":acme-prod-logs")
-    assert stack[POLICY].json("policy")["Statement"][0]["Principal"] == {"Service": "events.amazonaws.com"}
+    assert stack[POLICY].json("policy")["Statement"][-1]["Principal"] == {"Service": "events.amazonaws.com"}
     assert not stack.of("aws:s3/bucketNotification:BucketNotification")
 
 
@@ -102,22 +119,35 @@ def test_somebody_elses_bucket_exclusively(deploy: Any) -> None:
     assert touched == ["aws:s3/bucketNotification:BucketNotification"]
 
 
-@pytest.mark.parametrize("notification", list(Notification))
-def test_the_owner_is_told(deploy: Any, notification: Notification) -> None:
-    """In another account, the owner gets the statements and the grant to run; their policy is never changed by us."""
-    key = "arn:aws:kms:eu-central-1:999988887777:key/1"
-    topic = {"topic_arn": TOPIC} if notification is Notification.SNS else {}
-    stack = deploy(existing(notification, account="999988887777", key_arn=key, **topic))
-    _, statements, grant = stack.outputs["acme-prod"]["owner_commands"]
-    role = "arn:aws:iam::111122223333:role/acme-prod-flattener"
-    assert [(s["Principal"], s["Action"], s["Resource"]) for s in json.loads(statements)] == [
-        ({"AWS": role}, ["s3:GetObject"], ["arn:aws:s3:::archive/o-1/AWSLogs/*"]),
-        ({"AWS": role}, ["s3:ListBucket"], ["arn:aws:s3:::archive"]),
-    ]
-    assert grant == f"aws kms create-grant --key-id {key} --grantee-principal {role} --operations Decrypt"
-    assert [r.name for r in stack.of("aws:s3/bucketPolicy:BucketPolicy")] == ["acme-prod-lake-policy"]
+FORMS = {
+    "the trail's": {"s3Bucket": "archive", "s3ObjectKey": ["AWSLogs/x.json.gz"]},
+    "the bucket's": {"Records": [{"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "archive"}}}]},
+    "EventBridge's": {"source": "aws.s3", "detail": {"bucket": {"name": "archive"}}},
+    "another bucket's": {"Records": [{"s3": {"bucket": {"name": "other"}}}]},
+    "another trail's": {"s3Bucket": "other", "s3ObjectKey": ["AWSLogs/x.json.gz"]},
+    "AWS Config's": {"messageType": "ConfigurationItemChangeNotification", "s3Bucket": None},
+}
 
 
-def test_nothing_to_tell_in_the_same_account(deploy: Any) -> None:
-    """The role's own policy is enough for a bucket of this account."""
-    assert deploy(existing(Notification.EVENTBRIDGE)).outputs["acme-prod"]["owner_commands"] == []
+def passes(policy: Any, message: Any) -> bool:
+    """Whether SNS lets a message by: keys are joined by and, `$or` and values by or; of a list, one element is enough."""
+    if isinstance(policy, list):
+        return any(value in (message if isinstance(message, list) else [message]) for value in policy)
+    if isinstance(message, list):
+        return any(passes(policy, one) for one in message)
+    if not isinstance(message, dict):
+        return False
+    return all(
+        any(passes(one, message) for one in below) if key == "$or" else key in message and passes(below, message[key])
+        for key, below in policy.items()
+    )
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_of_a_shared_topic_only_this_buckets_messages_are_taken(deploy: Any, form: str) -> None:
+    """Control Tower's topic also carries AWS Config's messages of the whole organization, each a dead letter otherwise."""
+    stack = deploy(existing(Notification.SNS, topic_arn=TOPIC))
+    subscription = stack["aws:sns/topicSubscription:TopicSubscription", "acme-prod-queue-subscription"]
+    assert subscription.inputs["filterPolicyScope"] == "MessageBody"
+    wanted = form in {"the trail's", "the bucket's", "EventBridge's"}
+    assert passes(subscription.json("filterPolicy"), FORMS[form]) is wanted

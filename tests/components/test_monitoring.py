@@ -10,10 +10,12 @@ from typing import Any
 import pulumi
 import pytest
 
+from components import alarms as a
 from components import monitoring as m
 from components import policies
 from components.defaults import complete
 from components.names import Names, Where
+from components.settings import CatalogMode, ImportMode
 from runtime.glue.arguments import ARGUMENTS
 from runtime.glue.metrics import Metrics
 from tests.components.recorder import Stack, run
@@ -30,8 +32,19 @@ DASHBOARD = "aws:cloudwatch/dashboard:Dashboard"
 SUBSCRIPTION = "aws:sns/topicSubscription:TopicSubscription"
 BUDGET = "aws:budgets/budget:Budget"
 FLATTENER = importlib.import_module("runtime.lambda.report")
-PAGE = (REPO / m.PAGE).read_text()
+PAGE = (REPO / a.PAGE).read_text()
 SECRET = "4dabf18193072939515e22adb298388d"
+
+
+LAKE: m.LakeParts = {
+    "dlq_name": "acme-dlq",
+    "queue_name": "acme-queue",
+    "function_name": "acme-flattener",
+    "job_name": "acme-job",
+    "longest_gap": 115,
+    "crawlers": ["acme-flatfiles", "acme-parquettrails"],
+    "data_sets": {"events": "acme-prod-events", "rules": "acme-prod-rules"},
+}
 
 
 def monitor(
@@ -52,10 +65,7 @@ def monitor(
             "tags": {"trailsight": "acme-prod"},
             "trail_name": "acme-prod",
             "log_bucket": "acme-logs",
-            "dlq_name": "acme-dlq",
-            "queue_name": "acme-queue",
-            "function_name": "acme-flattener",
-            "job_name": "acme-job",
+            "lake": LAKE,
         }
         then(m.Monitoring("acme-prod-alarms", {**args, **more}))
 
@@ -68,9 +78,9 @@ def stack() -> Stack:
 
 
 def test_the_children_are_exactly_these(stack: Stack):
-    """One topic with its policy, nine alarms, four rules with a target each, a dashboard; no budget unasked."""
-    alarms = [*m.alarms(complete({})["alarms"]), "no-new-files"]
-    rules = ["job-failed", "trail-changed", "log-bucket-changed", "key-changed"]
+    """One topic with its policy, ten alarms and one for each data set, five rules, a dashboard; no budget unasked."""
+    alarms = [*a.alarms(complete({})["alarms"]), "no-new-files", "no-new-run", "refresh-events", "refresh-rules"]
+    rules = ["job-failed", "crawler-failed", "trail-changed", "log-bucket-changed", "key-changed"]
     expected = {
         ("aws:sns/topic:Topic", "acme-prod-alarms-topic"),
         ("aws:sns/topicPolicy:TopicPolicy", "acme-prod-alarms-topic-policy"),
@@ -79,22 +89,33 @@ def test_the_children_are_exactly_these(stack: Stack):
         *((RULE, f"acme-prod-alarms-{key}") for key in rules),
         *((TARGET, f"acme-prod-alarms-{key}-target") for key in rules),
     }
-    assert len(alarms) == 9
+    assert len(alarms) == 12
     assert stack.children("acme-prod-alarms") == expected
 
 
 def test_what_the_pipeline_does_not_own_is_not_watched():
-    """Without a trail, a bucket or a key of its own there is only the rule on the job."""
-    bare = monitor(trail_name=None, log_bucket=None, lake_key_arn=None)
+    """Without a trail, a bucket or a key of its own, and without crawlers, there is only the rule on the job."""
+    bare = monitor(trail_name=None, log_bucket=None, lake_key_arn=None, lake={**LAKE, "crawlers": []})
     assert [rule.name for rule in bare.of(RULE)] == ["acme-prod-alarms-job-failed"]
     assert "kmsMasterKeyId" not in bare["aws:sns/topic:Topic", "acme-prod-alarms-topic"].inputs
+
+
+def test_without_a_lake_tampering_is_still_watched():
+    """Trail, log bucket and key have their rules; nothing of a lake is watched, and there is nothing to draw."""
+    bare = monitor({"budget": {"monthly_usd": 5}}, lake=None)
+    assert [rule.name.removeprefix("acme-prod-alarms-") for rule in bare.of(RULE)] == [
+        *("key-changed", "log-bucket-changed", "trail-changed"),
+    ]
+    assert [target.inputs["arn"] for target in bare.of(TARGET)] == [TOPIC] * 3
+    assert bare.of(ALARM) == bare.of(DASHBOARD) == []
+    assert len(bare.of(BUDGET)) == 1
 
 
 def test_every_alarm_and_rule_publishes_to_the_topic(stack: Stack):
     """Nothing watches in silence: alarms and their end, and every rule, reach the one topic, after its policy stands."""
     for alarm in stack.of(ALARM):
         assert (alarm.inputs["alarmActions"], alarm.inputs["okActions"]) == ([TOPIC], [TOPIC]), alarm.name
-    assert [target.inputs["arn"] for target in stack.of(TARGET)] == [TOPIC] * 4
+    assert [target.inputs["arn"] for target in stack.of(TARGET)] == [TOPIC] * 5
     policy = stack["aws:sns/topicPolicy:TopicPolicy", "acme-prod-alarms-topic-policy"]
     for source in [*stack.of(ALARM), *stack.of(TARGET)]:
         assert policy.urn in source.depends_on, source.name
@@ -111,6 +132,8 @@ def test_every_alarm_and_rule_publishes_to_the_topic(stack: Stack):
         ("job-quarantine", "Trailsight quarantined", {"JobName": "acme-job", "Task": "load"}, "Sum", 3600, 7),
         ("job-differs", "Trailsight duplicate_differs", {"JobName": "acme-job", "Task": "load"}, "Sum", 3600, 0),
         ("job-set-aside", "Trailsight flatfiles_set_aside", {"JobName": "acme-job", "Task": "load"}, "Sum", 3600, 0),
+        ("refresh-events", "AWS/QuickSight IngestionErrorCount", {"DatasetId": "acme-prod-events"}, "Sum", 3600, 0),
+        ("refresh-rules", "AWS/QuickSight IngestionErrorCount", {"DatasetId": "acme-prod-rules"}, "Sum", 3600, 0),
     ],
 )
 def test_each_alarm_fires_on_its_metric(key, metric, dimensions, statistic, period, threshold):
@@ -125,18 +148,18 @@ def test_each_alarm_fires_on_its_metric(key, metric, dimensions, statistic, peri
 
 def sent(body: dict[str, Any], alarms: list[dict[str, Any]]) -> list[tuple[str, str, frozenset[str]]]:
     """(namespace, metric, dimension names) of everything that alarms and dashboard look at in our own namespace."""
-    looked = [(a["namespace"], a["metricName"], frozenset(a["dimensions"])) for a in alarms]
+    looked = [(one["namespace"], one["metricName"], frozenset(one["dimensions"])) for one in alarms]
     for widget in body["widgets"]:
         for namespace, metric, *dimensions in widget["properties"].get("metrics", []):
             looked.append((namespace, metric, frozenset(dimensions[::2])))
-    return [each for each in looked if each[0] == m.NAMESPACE]
+    return [each for each in looked if each[0] == a.NAMESPACE]
 
 
 def test_the_pipelines_own_metrics_are_sent_by_somebody(stack: Stack):
     """Every Trailsight metric that an alarm or a graph names is in the flattener's list or the job's, so dimensioned."""
     job_counts = {field.name for field in fields(Metrics)}
     looked = sent(
-        stack[DASHBOARD, "acme-prod-alarms-dashboard"].json("dashboardBody"), [a.inputs for a in stack.of(ALARM)]
+        stack[DASHBOARD, "acme-prod-alarms-dashboard"].json("dashboardBody"), [one.inputs for one in stack.of(ALARM)]
     )
     assert len(looked) > 10
     for _, metric, dimensions in looked:
@@ -144,7 +167,7 @@ def test_the_pipelines_own_metrics_are_sent_by_somebody(stack: Stack):
         job = dimensions == {"JobName", "Task"} and metric in job_counts
         assert flattener or job, (metric, dimensions)
     assert (
-        {argument.name: argument.default for argument in ARGUMENTS}["namespace"] == m.NAMESPACE == FLATTENER.NAMESPACE
+        {argument.name: argument.default for argument in ARGUMENTS}["namespace"] == a.NAMESPACE == FLATTENER.NAMESPACE
     )
 
 
@@ -165,6 +188,28 @@ def test_the_freshness_alarm_speaks_up_after_the_first_file_only(stack: Stack):
     assert (alarm["comparisonOperator"], alarm["threshold"]) == ("LessThanThreshold", 1)
     assert alarm["treatMissingData"] == "missing"
     assert alarm["insufficientDataActions"] == [TOPIC]
+
+
+@pytest.mark.parametrize(
+    ("stale", "gap", "period", "periods"),
+    [(6, 115, 300, 72), (1, 115, 300, 24), (1, 1495, 3600, 25), (48, 115, 3600, 48)],
+)
+def test_a_job_that_no_longer_runs_is_noticed(stale, gap, period, periods):
+    """Runs that ended well are counted by the metric of each; the window is never shorter than the schedule's gap."""
+    stack = monitor({"stale_hours": stale}, lake={**LAKE, "longest_gap": gap})
+    alarm = stack[ALARM, "acme-prod-alarms-no-new-run"].inputs
+    assert (alarm["namespace"], alarm["metricName"], alarm["statistic"]) == ("Trailsight", "seconds", "SampleCount")
+    assert alarm["dimensions"] == {"JobName": "acme-job", "Task": "load"}
+    assert (alarm["comparisonOperator"], alarm["threshold"]) == ("LessThanThreshold", 1)
+    assert (alarm["period"], alarm["evaluationPeriods"]) == (period, periods)
+    assert (alarm["treatMissingData"], alarm["insufficientDataActions"]) == ("missing", [TOPIC])
+
+
+def test_a_schedule_that_leaves_days_out_is_not_waited_for():
+    """Nobody can say how long a job may be silent that runs on Mondays: there is no such alarm."""
+    names = {one.name for one in monitor(lake={**LAKE, "longest_gap": None}).of(ALARM)}
+    assert "acme-prod-alarms-no-new-files" in names
+    assert "acme-prod-alarms-no-new-run" not in names
 
 
 def matches(pattern: Any, event: Any) -> bool:
@@ -206,6 +251,13 @@ def glue(**detail: Any) -> dict[str, Any]:
     }
 
 
+def crawl(**detail: Any) -> dict[str, Any]:
+    """An event of a crawler, as AWS documents it."""
+    found = {"crawlerName": "acme-parquettrails", "errorMessage": "Internal Service Exception", "state": "Failed"}
+    event = glue() | {"detail-type": "Glue Crawler State Change"}
+    return event | {"detail": {**found, "accountId": "1234", "message": "Crawler Failed", **detail}}
+
+
 def call(service: str, name: str, parameters: dict[str, Any] | None, **detail: Any) -> dict[str, Any]:
     """A call as CloudTrail's management events bring it to EventBridge."""
     return {
@@ -238,6 +290,7 @@ def call(service: str, name: str, parameters: dict[str, Any] | None, **detail: A
 KEY_ID = KEY.rpartition("/")[2]
 FIRES = {
     "job-failed": [glue(), glue(state="TIMEOUT"), glue(state="STOPPED")],
+    "crawler-failed": [crawl(), crawl(crawlerName="acme-flatfiles")],
     "trail-changed": [
         call("cloudtrail", "StopLogging", {"name": "acme-prod"}),
         call("cloudtrail", "StopLogging", {"name": TRAIL}),
@@ -268,6 +321,7 @@ FIRES = {
 }
 QUIET = {
     "job-failed": [glue(state="SUCCEEDED"), glue(jobName="acme-job-2"), glue() | {"source": "acme.glue"}],
+    "crawler-failed": [crawl(state="Succeeded"), crawl(crawlerName="other")],
     "trail-changed": [
         call("cloudtrail", "StopLogging", {"name": "acme-production"}),
         call("cloudtrail", "StartLogging", {"name": "acme-prod"}),
@@ -320,6 +374,14 @@ def told(target: dict[str, Any], event: dict[str, Any]) -> str:
             ),
         ),
         (
+            "crawler-failed",
+            crawl(),
+            (
+                "Trailsight acme-prod: the crawler acme-parquettrails failed at 2026-11-24T18:57:21Z: Internal Service"
+                " Exception. See 'A crawler failed' in docs/operations.md."
+            ),
+        ),
+        (
             "trail-changed",
             FIRES["trail-changed"][2],
             (
@@ -338,13 +400,13 @@ def test_a_rule_tells_one_sentence(stack: Stack, key: str, event: dict[str, Any]
 
 
 def test_every_message_names_a_section_of_the_page_and_no_section_is_stale(stack: Stack):
-    """The headings below `Alarms` are those that alarms and rules name, each once."""
+    """The headings below `Alarms` are those that alarms and rules name, each once; data sets share theirs."""
     texts = [alarm.inputs["alarmDescription"] for alarm in stack.of(ALARM)]
     texts += [target.inputs["inputTransformer"]["inputTemplate"] for target in stack.of(TARGET)]
     named = [re.findall(r"See '(.+)' in docs/operations\.md\.", text) for text in texts]
     section = PAGE.split("\n## Alarms\n")[1].split("\n## ")[0]
     headings = re.findall(r"^### (.+)$", section, re.MULTILINE)
-    assert sorted(headings) == sorted([*(one for [one] in named), "The budget"])
+    assert sorted(headings) == sorted({*(one for [one] in named), "The budget"})
     for part in section.split("\n### ")[1:]:
         assert re.findall(r"^\*\*(\w+)\.\*\*", part, re.MULTILINE) == ["Meaning", "Cause", "Cure"], part[:40]
     assert all(len(alarm.inputs["alarmDescription"]) <= 1024 for alarm in stack.of(ALARM))
@@ -385,6 +447,44 @@ def test_the_budget_counts_what_carries_the_pipelines_tag():
     assert budget["costFilters"] == [{"name": "TagKeyValue", "values": ["user:trailsight$acme-prod"]}]
     assert [n["notificationType"] for n in budget["notifications"]] == ["ACTUAL", "FORECASTED"]
     assert {tuple(n["subscriberSnsTopicArns"]) for n in budget["notifications"]} == {(TOPIC,)}
+
+
+@pytest.mark.parametrize(
+    ("lake", "quicksight", "found"),
+    [
+        ({}, {"import_mode": ImportMode.SPICE}, {"refresh-events", "refresh-gaps", "refresh-files"}),
+        ({}, {"import_mode": ImportMode.DIRECT}, set()),
+        ({}, {"import_mode": ImportMode.DIRECT, "row_level_security": [{"user": "eve"}]}, {"refresh-rules"}),
+        ({"job": {"schedule": "cron(0 3 ? * MON *)"}}, None, {"no-new-run"}),
+    ],
+)
+def test_the_pipeline_says_what_is_loaded_and_how_often_it_runs(deploy, lake, quicksight, found):
+    """Data sets in SPICE are watched, those that ask Athena are not; a job is missed that should run every day."""
+    settings = {"lake": lake} | ({"quicksight": quicksight} if quicksight is not None else {})
+    stack, plain = deploy(settings), deploy()
+    names = {one.name.removeprefix("acme-prod-alarms-") for one in stack.of(ALARM)}
+    assert names ^ {one.name.removeprefix("acme-prod-alarms-") for one in plain.of(ALARM)} == found
+    for key in found & {"refresh-events", "refresh-gaps", "refresh-files", "refresh-rules"}:
+        dimensions = stack[ALARM, f"acme-prod-alarms-{key}"].inputs["dimensions"]
+        assert dimensions == {"DatasetId": f"acme-prod-{key.removeprefix('refresh-')}"}
+
+
+def test_the_crawlers_of_the_catalog_are_watched(deploy):
+    """With catalog mode `crawled` the rule names both crawlers that are made; otherwise there is none."""
+    stack = deploy({"lake": {"catalog": {"mode": CatalogMode.CRAWLED}}})
+    pattern = stack[RULE, "acme-prod-alarms-crawler-failed"].json("eventPattern")
+    made = [crawler.inputs["name"] for crawler in stack.of("aws:glue/crawler:Crawler")]
+    assert sorted(pattern["detail"]["crawlerName"]) == sorted(made)
+    assert len(made) == 2
+    assert "acme-prod-alarms-crawler-failed" not in {rule.name for rule in deploy().of(RULE)}
+
+
+def test_a_pipeline_without_a_lake_has_its_alarms(deploy):
+    """Who only delivers still hears of a trail that is stopped."""
+    stack = deploy({"lake": {"enabled": False}})
+    assert "acme-prod-alarms-trail-changed" in {rule.name for rule in stack.of(RULE)}
+    assert stack.outputs["acme-prod"]["alarm_topic_arn"] == TOPIC
+    assert "alarms" not in stack.outputs["acme-prod"]["console_links"]
 
 
 def test_the_pipeline_tags_what_its_budget_counts(deploy):
@@ -432,6 +532,11 @@ def test_the_dashboard_is_the_same_each_time_and_no_graph_covers_another(stack: 
     assert len(taken) == len(set(taken))
     assert max(x for x, _ in taken) < 24
     assert {w["properties"]["region"] for w in widgets[1:]} == {"eu-central-1"}
+    assert widgets[-1]["properties"]["metrics"] == [
+        ["AWS/QuickSight", "IngestionErrorCount", "DatasetId", name] for name in LAKE["data_sets"].values()
+    ]
+    without = monitor(lake={**LAKE, "data_sets": {}})[DASHBOARD, "acme-prod-alarms-dashboard"].json("dashboardBody")
+    assert len(without["widgets"]) == len(widgets) - 1
 
 
 def test_a_key_for_logs_and_lake_is_watched_once():
@@ -475,8 +580,13 @@ def test_unknown_names_still_preview():
                 "lake_key_arn": unknown,
                 "role_options": {},
                 "tags": {},
-                **dict.fromkeys(("trail_name", "log_bucket", "dlq_name", "queue_name"), unknown),
-                **dict.fromkeys(("function_name", "job_name"), unknown),
+                "trail_name": unknown,
+                "log_bucket": unknown,
+                "lake": {
+                    **LAKE,
+                    **dict.fromkeys(("dlq_name", "queue_name", "function_name", "job_name"), unknown),
+                    "data_sets": dict.fromkeys(LAKE["data_sets"], unknown),
+                },
             },
         )
 

@@ -64,6 +64,15 @@ def test_scripts_by_their_content(deploy: Any) -> None:
     assert stack[JOB].inputs["defaultArguments"]["--extra-py-files"] == f"{LAKE}/{library.inputs['key']}"
 
 
+def test_temporary_files_go(deploy: Any) -> None:
+    """What Glue puts aside during a run is forgotten by the lake's lifecycle."""
+    stack = deploy()
+    folder = stack[JOB].inputs["defaultArguments"]["--TempDir"].removeprefix(f"{LAKE}/")
+    lifecycle = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
+    rules = stack[lifecycle, "acme-prod-lake-lifecycle"].inputs["rules"]
+    assert [rule["expiration"] for rule in rules if rule["filter"]["prefix"] == folder] == [{"days": 7}]
+
+
 def test_the_library_holds_the_jobs_modules(deploy: Any) -> None:
     """The zip mirrors the repo and has every module that the job is tested with."""
     archive = deploy()[OBJECT, "acme-prod-parquet-library"].inputs["source"]["assets"]

@@ -6,15 +6,18 @@ import os
 import runpy
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pulumi
 import pytest
+import yaml
 
-from components.checks import SettingsError
+from components.fields import fields
+from components.mistakes import SettingsError
 from components.pipeline import CloudTrailPipeline
-from components.settings import KmsMode, Notification
+from components.settings import CloudTrailPipelineArgs, KmsMode, Notification
 from configs.loader import load
 from tests.components.recorder import Stack, run
 
@@ -55,13 +58,19 @@ def test_exact_children(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_one_provider(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every AWS resource has the stack's provider, which accepts its account and no other."""
+    """Every AWS resource and look-up has the stack's provider, which accepts its account and no other."""
     stack = example(name, monkeypatch)
     bound = stack["pulumi:providers:aws", "aws"]
     account = load(name)["account"]
     assert bound.inputs["allowedAccountIds"] == json.dumps([account["id"]])
     assert bound.inputs["region"] == account["region"]
     assert {r.provider for r in stack if r.type.startswith("aws:")} == {f"{bound.urn}::aws-id"}
+    # The role's ARN needs a partition before the provider exists; all else is asked of the account itself.
+    before = {"aws:index/getPartition:getPartition"} if "deploy" in load(name) else set()
+    assert {token for token, provider in stack.calls if provider != f"{bound.urn}::aws-id"} == before
+    assert {"aws:index/getPartition:getPartition", "aws:index/getCallerIdentity:getCallerIdentity"} <= {
+        token for token, provider in stack.calls if provider == f"{bound.urn}::aws-id"
+    }
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -75,53 +84,115 @@ def test_no_typed_partition(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "arn:aws:" not in json.dumps([r.inputs for r in example("govcloud", monkeypatch)])
 
 
-def test_two_runs_are_the_same(tmp_path: Path) -> None:
-    """Two processes with other hash seeds register the same, input by input, in whatever time zone."""
-    code = (
-        "import json, sys; sys.path.insert(0, sys.argv[1])\n"
-        "import zipfile; from components import flattener; from pathlib import Path\n"
-        "flattener.BUNDLE = Path(sys.argv[2]); zipfile.ZipFile(flattener.BUNDLE, 'w').close()\n"
-        "from components.pipeline import CloudTrailPipeline; from tests.components.recorder import run\n"
-        "stack = run(lambda: CloudTrailPipeline('acme-prod', {}))\n"
-        "print(json.dumps(sorted([r.urn, r.inputs] for r in stack), sort_keys=True))"
-    )
+_RUN = """
+import datetime, json, sys, zipfile
+from pathlib import Path
 
-    def once(seed: str, zone: str, bundle: str) -> str:
+class Day(datetime.date):
+    @classmethod
+    def today(cls):
+        return cls(int(sys.argv[3]), 1, 2)
+
+class Moment(datetime.datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return cls(int(sys.argv[3]), 1, 2, 3, 4, 5, tzinfo=tz)
+
+datetime.date, datetime.datetime = Day, Moment
+sys.path.insert(0, sys.argv[1])
+from components import flattener
+flattener.BUNDLE = Path(sys.argv[2])
+zipfile.ZipFile(flattener.BUNDLE, "w").close()
+from components.pipeline import CloudTrailPipeline
+from configs.loader import load
+from configs.model import pipeline_args
+from configs.references import resolve
+from pulumi import InvokeOptions
+from tests.components.recorder import run
+args = pipeline_args(load("full", Path(sys.argv[1]) / "configs" / "examples"))
+stack = run(lambda: CloudTrailPipeline("acme-prod", resolve(args, InvokeOptions())))
+print(json.dumps(sorted([r.urn, r.inputs] for r in stack), sort_keys=True))
+"""
+
+
+def test_two_runs_are_the_same(tmp_path: Path) -> None:
+    """Two processes with other hash seeds register the same, input by input, in whatever time zone and year."""
+
+    def once(seed: str, zone: str, year: str) -> str:
         environment = {**os.environ, "PYTHONHASHSEED": seed, "TZ": zone}
-        command = [sys.executable, "-W", "ignore", "-c", code, str(REPO), bundle]
+        command = [sys.executable, "-W", "ignore", "-c", _RUN, str(REPO), str(tmp_path / "bundle.zip"), year]
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 
-    bundle = str(tmp_path / "bundle.zip")
-    assert once("1", "UTC", bundle) == once("2", "Pacific/Auckland", bundle)
+    first = once("1", "UTC", "2026")
+    assert first == once("2", "Pacific/Auckland", "2031")
+    assert "acme-prod-quicksight" in first
+
+
+def test_the_project_keeps_aws_explicit_and_its_toolchain_locked() -> None:
+    """No default provider for AWS, a version of Pulumi, and `pulumi install` with pip from requirements.txt."""
+    project = yaml.safe_load((REPO / "Pulumi.yaml").read_text())
+    assert project["config"]["pulumi:disable-default-providers"] == {"value": ["aws"]}
+    assert project["requiredPulumiVersion"].startswith(">=3.")
+    assert project["runtime"]["options"] == {"toolchain": "pip", "virtualenv": ".venv-pulumi"}
+
+
+def _unknown() -> Any:
+    return pulumi.Output.from_input("").apply(lambda _: pulumi.UNKNOWN)
+
+
+KEY: Any = {"kms": KmsMode.GIVEN, "key_arn": "unknown"}
+UNKNOWN: list[Any] = [
+    {
+        "trail": {"mode": "none"},
+        "logs": {
+            "existing": {
+                "bucket": "unknown",
+                "key_arn": "unknown",
+                "topic_arn": "unknown",
+                "account": "999988887777",
+                "notification": Notification.SNS,
+            }
+        },
+        "lake": {"encryption": KEY, "access_logs": {"bucket": "unknown"}},
+        "alarms": {"topic_arn": "unknown"},
+        "iam": {"permissions_boundary": "unknown"},
+    },
+    {
+        "logs": {"encryption": KEY, "access_logs": {"bucket": "unknown"}},
+        "lake": {"encryption": KEY},
+        "alarms": {"webhooks": ["unknown"]},
+    },
+]
+
+
+def _taking(section: Any, path: str = "") -> Iterator[str]:
+    """Keys that take another resource's output."""
+    for name, of in fields(section).items():
+        inner = of.item or of
+        if inner.takes_output:
+            yield f"{path}{name}"
+        elif inner.kind == "section":
+            yield from _taking(inner.type, f"{path}{name}.")
+
+
+def _made_unknown(value: Any, path: str, met: set[str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _made_unknown(below, f"{path}.{key}".lstrip("."), met) for key, below in value.items()}
+    if isinstance(value, list):
+        return [_made_unknown(below, path, met) for below in value]
+    if value == "unknown":
+        met.add(path)
+        return _unknown()
+    return value
 
 
 def test_every_input_may_be_unknown() -> None:
     """Whatever takes an output of another resource takes one that is not known yet."""
-
-    def program() -> None:
-        def unknown() -> pulumi.Output[str]:
-            return pulumi.Output.from_input("").apply(lambda _: pulumi.UNKNOWN)  # type: ignore[return-value]
-
-        CloudTrailPipeline(
-            "acme-prod",
-            {
-                "trail": {"mode": "none"},  # type: ignore[typeddict-item]
-                "logs": {
-                    "existing": {
-                        "bucket": unknown(),
-                        "key_arn": unknown(),
-                        "topic_arn": unknown(),
-                        "account": "999988887777",
-                        "notification": Notification.SNS,
-                    }
-                },
-                "lake": {"encryption": {"kms": KmsMode.GIVEN, "key_arn": unknown()}},
-                "alarms": {"topic_arn": unknown(), "webhooks": [unknown()]},
-                "iam": {"permissions_boundary": unknown()},
-            },
-        )
-
-    assert run(program, preview=True)["aws:lambda/function:Function", "acme-prod-flattener"]
+    met: set[str] = set()
+    for args in UNKNOWN:
+        stack = run(lambda args=args: CloudTrailPipeline("acme-prod", _made_unknown(args, "", met)), preview=True)  # type: ignore[misc]
+        assert stack["aws:lambda/function:Function", "acme-prod-flattener"]
+    assert met == set(_taking(CloudTrailPipelineArgs))
 
 
 def test_doubts_are_warned_of(deploy: Any, monkeypatch: pytest.MonkeyPatch) -> None:

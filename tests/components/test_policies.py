@@ -42,6 +42,7 @@ FLATTENER, PARQUET, CRAWLER, TRAIL_ROLE, DASHBOARD, NOBODY = (
     for part in ("flattener", "parquet", "crawler", "trail", "quicksight", "nobody")
 )
 ROOT = f"arn:aws:iam::{HERE}:root"
+OPERATOR = f"arn:aws:iam::{HERE}:role/operator"
 CLOUDTRAIL, S3, SNS, EVENTS, GLUE, LAMBDA, QUICKSIGHT, OTHER_SERVICE = (
     f"{name}.amazonaws.com" for name in ("cloudtrail", "s3", "sns", "events", "glue", "lambda", "quicksight", "config")
 )
@@ -112,6 +113,7 @@ class Policies:
         documents = {**self.documents, **(weaker or {})}
         guarded = resource.partition("/")[0] if resource.startswith("arn:aws:s3") else resource
         mine = [documents[name] for name, holder in self.holder.items() if name in self.identity and holder == ask.who]
+        mine += [_OPERATORS] if ask.who == OPERATOR else []
         own = [name for name, holder in self.holder.items() if name not in self.identity and holder == guarded]
         assert len(own) <= 1
         return allowed(
@@ -124,6 +126,10 @@ class Policies:
         ).allowed
 
 
+_OPERATORS: Policy = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": ["sqs:*", "sns:*"], "Resource": "*"}],
+}
 _OTHERS = {
     OTHER_KEY: {
         "Version": "2012-10-17",
@@ -187,6 +193,7 @@ def lake(*folders: str) -> tuple[str, ...]:
 F, P, C, T, D = (role(part, "-policy") for part in ("flattener", "parquet", "catalog-crawler", "trail", "quicksight"))
 BUCKET, LAKE_BUCKET = "acme-prod-logs-policy", "acme-prod-lake-policy"
 LK, DK = "acme-prod-logs-key", "acme-prod-lake-key"
+DLQP = "acme-prod-queue-dlq-policy"
 QP, TP, AP = "acme-prod-queue-policy", "acme-prod-trail-topic-policy", "acme-prod-alarms-topic-policy"
 ENCRYPTS = {**BY_TRAIL, ENCRYPTED_FOR: TRAIL}
 DELIVERS = {**BY_TRAIL, ACL: FULL}
@@ -274,6 +281,7 @@ MAY = [
     ),
     Ask(QP, "their topic sends", SNS, "sqs:SendMessage", (QUEUE,), {SOURCE: arn("sns", "theirs", OTHER)}, "topic"),
     Ask(TP, "the trail publishes", CLOUDTRAIL, "sns:Publish", (TOPIC,), BY_TRAIL),
+    Ask(DLQP, "IAM decides who replays", OPERATOR, "sqs:ReceiveMessage sqs:DeleteMessage", (DLQ,)),
     *(
         Ask(policy, f"{name} publishes", f"{name}.amazonaws.com", actions, (held,), context)
         for name, context in PUBLISHERS.items()
@@ -447,6 +455,11 @@ MAY_NOT = [
         {SOURCE: LOGS, ACCOUNT: OTHER},
     ),
     Ask(QP, "the bucket takes no message", S3, "sqs:ReceiveMessage sqs:PurgeQueue", (QUEUE,), SENDS),
+    Ask(QP, "nobody sends in clear text", S3, "sqs:SendMessage", (QUEUE,), {**SENDS, **CLEAR}),
+    Ask(QP, "nobody takes in clear text", FLATTENER, "sqs:ReceiveMessage sqs:DeleteMessage", (QUEUE,), CLEAR),
+    Ask(DLQP, "nobody takes in clear text", OPERATOR, "sqs:ReceiveMessage sqs:SendMessage", (DLQ,), CLEAR),
+    Ask(TP, "nobody publishes in clear text", CLOUDTRAIL, "sns:Publish", (TOPIC,), {**BY_TRAIL, **CLEAR}),
+    Ask(AP, "nobody publishes in clear text", EVENTS, "sns:Publish", (ALARMS,), CLEAR),
     Ask(QP, "no other service sends", OTHER_SERVICE, "sqs:SendMessage", (QUEUE,), SENDS),
     Ask(QP, "no other rule sends", EVENTS, "sqs:SendMessage", (QUEUE,), {SOURCE: f"{RULE}-other"}, "eventbridge"),
     Ask(QP, "no other topic sends", SNS, "sqs:SendMessage", (QUEUE,), {SOURCE: arn("sns", "other", OTHER)}, "topic"),
@@ -566,8 +579,8 @@ def test_other_accounts_stay_outside(action: str, resource: str, policy: str, po
 def test_what_the_owner_of_a_bucket_is_asked_for(deploy: Callable[..., Stack]) -> None:
     """With the statements that the owner is told to add, the flattener reads their log files, and that is all."""
     stack = deploy(FORMS["topic"])
-    commands = stack.outputs["acme-prod"]["owner_commands"]
-    own = {"Version": "2012-10-17", "Statement": json.loads(commands[1])}
+    *_, statements, _, grant = stack.outputs["acme-prod"]["owner_commands"]
+    own = {"Version": "2012-10-17", "Statement": json.loads(statements)}
     identity = [stack["aws:iam/rolePolicy:RolePolicy", F].json("policy")]
     everything = [{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}]
 
@@ -581,7 +594,7 @@ def test_what_the_owner_of_a_bucket_is_asked_for(deploy: Callable[..., Stack]) -
     assert not may("s3:GetObject", f"{theirs}/private/x", mine=everything)
     assert not may("s3:PutObject", f"{theirs}/AWSLogs/{OTHER}/x", mine=everything)
     assert not may("s3:GetObject", f"{theirs}/AWSLogs/{OTHER}/x", who=PARQUET, mine=everything)
-    assert commands[2] == (
-        f"aws kms create-grant --key-id {arn('kms', 'key/theirs', OTHER)}"
+    assert grant == (
+        f"aws kms create-grant --region eu-central-1 --key-id {arn('kms', 'key/theirs', OTHER)}"
         f" --grantee-principal {FLATTENER} --operations Decrypt"
     )

@@ -40,8 +40,15 @@ def test_policies_come_first(deploy: Any) -> None:
 
 
 def test_no_feedback_loop(deploy: Any) -> None:
-    """Data events never come from the pipeline's own buckets, function, queue and tables."""
-    types = ["AWS::S3::Object", "AWS::Lambda::Function", "AWS::SQS::Queue", "AWS::Glue::Table", "AWS::DynamoDB::Table"]
+    """Data events never come from the pipeline's own buckets, function, queues, topics and tables."""
+    types = [
+        "AWS::S3::Object",
+        "AWS::Lambda::Function",
+        "AWS::SQS::Queue",
+        "AWS::Glue::Table",
+        "AWS::SNS::Topic",
+        "AWS::DynamoDB::Table",
+    ]
     found = selectors(deploy({"trail": {"data_events": [{"type": kind} for kind in types]}}))
     excluded = {kind: found[f"{kind} data events"].get("resources.ARN", {}).get("notStartsWiths") for kind in types}
     assert excluded == {
@@ -49,6 +56,7 @@ def test_no_feedback_loop(deploy: Any) -> None:
         "AWS::Lambda::Function": ["arn:aws:lambda:eu-central-1:111122223333:function:acme-prod-flattener"],
         "AWS::SQS::Queue": ["arn:aws:sqs:eu-central-1:111122223333:acme-prod-logs"],
         "AWS::Glue::Table": ["arn:aws:glue:eu-central-1:111122223333:table/acme_prod/"],
+        "AWS::SNS::Topic": [f"arn:aws:sns:eu-central-1:111122223333:acme-prod-{part}" for part in ("alarms", "trail")],
         "AWS::DynamoDB::Table": None,
     }
 

@@ -3,8 +3,11 @@
 import pulumi
 import pytest
 
-from components.checks import COMBINATIONS, SettingsError, check, hints, mistakes, shortest_gap
+from components.checks import check, hints, mistakes
+from components.combinations import COMBINATIONS
+from components.cron import shortest_gap
 from components.defaults import complete
+from components.mistakes import SettingsError
 from components.names import Names, Where
 from components.settings import KmsMode
 from configs.references import Reference
@@ -122,7 +125,7 @@ def said(args, region: str = "eu-central-1", name: str = "acme") -> list[str]:
                 **NONE,
                 "logs": {
                     "existing": {"bucket": "theirs", "notification": "exclusive"},
-                    "additional_notifications": [{"arn": TOPIC}],
+                    "additional_notifications": [{"arn": TOPIC, "prefix": "inventory/"}],
                 },
             },
             [],
@@ -134,10 +137,68 @@ def said(args, region: str = "eu-central-1", name: str = "acme") -> list[str]:
             ],
         ),
         (
+            {
+                **NONE,
+                "logs": {
+                    "existing": {"bucket": "theirs", "notification": "eventbridge", "account": "444455556666"},
+                },
+            },
+            [
+                (
+                    "logs.existing.notification: eventbridge tells only rules in account 444455556666, which owns the bucket, of"
+                    " its log files; take sns, or deploy there"
+                )
+            ],
+        ),
+        (
+            {
+                **NONE,
+                "logs": {
+                    "existing": {"bucket": "theirs", "notification": "eventbridge", "account": "111122223333"},
+                },
+            },
+            [],
+        ),
+        (
             {**NONE, "logs": {"existing": {"bucket": "theirs", "notification": "exclusive", "topic_arn": TOPIC}}},
             [
                 "logs.existing.topicArn: has no effect with logs.existing.notification: exclusive; take it out, or say sns"
             ],
+        ),
+        (
+            {"logs": {"prefix": "audit", "additional_notifications": [{"arn": TOPIC, "suffix": ".gz"}]}},
+            [
+                (
+                    "logs.additionalNotifications[0]: takes some of the objects that the pipeline's own queue takes, which S3"
+                    " refuses; let it subscribe to the trail's topic (trail.sns: true), or narrow prefix or suffix"
+                )
+            ],
+        ),
+        (
+            {
+                "logs": {
+                    "additional_notifications": [
+                        {"arn": TOPIC, "prefix": "AWSLogs/", "suffix": ".csv"},
+                        {"arn": TOPIC, "prefix": "b/"},
+                        {"arn": TOPIC, "prefix": "b/c/", "suffix": ".csv"},
+                        {"arn": TOPIC, "prefix": "c/", "suffix": ".csv"},
+                    ]
+                }
+            },
+            [
+                (
+                    "logs.additionalNotifications[2]: takes some of the objects that logs.additionalNotifications[1] takes, which"
+                    " S3 refuses; let it subscribe to the trail's topic (trail.sns: true), or narrow prefix or suffix"
+                )
+            ],
+        ),
+        (
+            {"lake": {"enabled": False}, "logs": {"additional_notifications": [{"arn": TOPIC}]}},
+            [],
+        ),
+        (
+            {**NONE, "logs": EXISTING, "lake": {"enabled": False}},
+            ["lake.enabled: false leaves nothing to deploy beside logs.existing; switch the lake on"],
         ),
         (
             {"logs": {"bucket_name": "same"}, "lake": {"bucket_name": "same"}},
@@ -222,6 +283,29 @@ def said(args, region: str = "eu-central-1", name: str = "acme") -> list[str]:
             ["lake.job.schedule: '75' is no minute from 0 to 59; correct cron(75 * * * ? *)"],
         ),
         (
+            {"lake": {"job": {"schedule": "cron(5,35 * * * ? *)", "timeout_minutes": 30}}},
+            [
+                (
+                    "lake.job.compactionSchedule: starts at 03:35 as lake.job.schedule does; Glue lets one of the two wait 15"
+                    " minutes and then fails it; take another minute"
+                )
+            ],
+        ),
+        (
+            {
+                "lake": {
+                    "job": {"compaction_schedule": "cron(5 3 ? * SUN *)"},
+                    "catalog": {"mode": "crawled", "crawl_schedule": "cron(5 0/3 * * ? *)"},
+                }
+            },
+            [
+                (
+                    "lake.job.compactionSchedule: starts at 03:05 as lake.catalog.crawlSchedule does; Glue lets one of the two"
+                    " wait 15 minutes and then fails it; take another minute"
+                )
+            ],
+        ),
+        (
             {"lake": {"catalog": {"crawl_schedule": "cron(0 1 * * ? *)"}}},
             ["lake.catalog.crawlSchedule: has no effect with lake.catalog.mode: declared; take it out, or say crawled"],
         ),
@@ -229,6 +313,23 @@ def said(args, region: str = "eu-central-1", name: str = "acme") -> list[str]:
         (
             {"lake": {"promote": ["requestParameters.bucketName", "eventName"]}},
             None,
+        ),
+        (
+            {"tags": {"app": "trailsight", "owner": "x", "App": "y"}},
+            ["tags.App: differs from tags.app only by case, which IAM takes for the same; keep one"],
+        ),
+        (
+            {"tags": {"trailsight": "x"}},
+            ["tags.trailsight: is the pipeline's own tag, whose value is its name; take another key"],
+        ),
+        (
+            {"lake": {"promote": [f"requestParameters.{'x' * 60}{number}" for number in range(45)]}},
+            [
+                (
+                    "lake.promote: 3634 characters are more than the 3000 that fit into the flattener's environment; promote"
+                    " fewer"
+                )
+            ],
         ),
         (
             {"lake": {"enabled": False}, "quicksight": {}},
@@ -255,6 +356,20 @@ def said(args, region: str = "eu-central-1", name: str = "acme") -> list[str]:
             ],
         ),
         ({"logs": {"expire_after_days": 90}, "quicksight": {}}, []),
+        (
+            {"lake": {"quarantine_days": 89}, "quicksight": {}},
+            [
+                (
+                    "quicksight.windowDays: 90 days are more than lake.quarantineDays: 89 keeps the ledger, so that the Data"
+                    " quality sheet would lack days; show fewer, or keep it longer"
+                )
+            ],
+        ),
+        ({"lake": {"quarantine_days": 90}, "quicksight": {}}, []),
+        (
+            {"logs": {"prefix": "a*"}},
+            ["logs.prefix: must be a prefix of up to 200 characters without / at its ends and without *, got 'a*'"],
+        ),
         (
             {"quicksight": {"window_days": 7, "lookback_days": 8}},
             ["quicksight.lookbackDays: 8 days are more than quicksight.windowDays: 7; read fewer again"],
@@ -311,6 +426,8 @@ def test_a_combination(args, expected: list[str] | None) -> None:
             ],
         ),
         ("us-gov-west-1", {"quicksight": {"identity_region": "us-gov-west-1"}}, []),
+        ("eusc-de-east-1", {}, []),
+        ("us-isob-east-1", {}, []),
         ("mars-1", {}, ["the Region of pipeline acme must be a Region, such as eu-central-1, got 'mars-1'"]),
     ],
 )
@@ -374,6 +491,20 @@ def test_outputs_stand_where_they_may() -> None:
         f"lake.bucketName: {late}",
         f"lake.job: {late}",
     ]
+
+
+def test_a_receiver_is_known() -> None:
+    """Its ARN decides whether a queue, a topic or a function is registered: an output would pass for a queue."""
+    receiver = {"arn": pulumi.Output.from_input(TOPIC), "prefix": "b/"}
+    assert [line.partition(": ")[0] for line in said({"logs": {"additional_notifications": [receiver]}})] == [
+        "logs.additionalNotifications[0].arn"
+    ]
+
+
+def test_a_secret_is_not_shown_where_it_stands_wrong() -> None:
+    """Nor where it stands in place of a list."""
+    assert said({"alarms": {"webhooks": "https://hooks.example/t0k3n"}}) == ["alarms.webhooks: must be a list"]
+    assert said({"alarms": {"webhooks": [{"https://hooks.example": "t0k3n"}]}}) == ["alarms.webhooks[0]: must be text"]
 
 
 def test_everything_is_refused_at_once() -> None:

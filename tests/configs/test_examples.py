@@ -11,9 +11,10 @@ import jsonschema
 import pytest
 import yaml
 
-from components.checks import SettingsError, check
+from components.checks import check
 from components.defaults import complete
 from components.fields import fields
+from components.mistakes import SettingsError
 from components.names import Names, Where
 from components.rules import RULES
 from configs import reference, schema

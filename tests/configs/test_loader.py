@@ -354,11 +354,31 @@ def test_ssm_is_asked_later(folder: Path) -> None:
             "alarms.webhooks[0]: must be an https:// address; its value comes from ${env:SECRET}",
         ),
         ("alarms: {webhooks: ['http://s3cret']}", "alarms.webhooks[0]: must be an https:// address"),
+        ("alarms: {webhooks: https://s3cret}", "alarms.webhooks: must be a list, got something else"),
+        (
+            "lake: {job: {schedule: 'cron(0 0 ${env:SECRET} * ? *)'}}",
+            (
+                "lake.job.schedule: must be a Glue cron expression in UTC, as cron(5 * * * ? *), with ? as day of month or day"
+                " of week; its value comes from ${env:SECRET}"
+            ),
+        ),
+        (
+            "trail: {dataEvents: [{type: 'AWS::S3::Object', arns: ['arn:aws:s3:::acme-lake-${env:HOME_ID}/']}]}",
+            (
+                "trail.dataEvents[0].arns[0]: arn:aws:s3:::acme-lake-${env:HOME_ID}/ is the pipeline's own, whose every log file"
+                " would cause the next; take it out"
+            ),
+        ),
+        (
+            "lake: {job: {schedule: 'cron(${env:MINUTE} * * * ? *)'}}",
+            "lake.job.schedule: '${env:MINUTE}' is no minute from 0 to 59; correct cron(${env:MINUTE} * * * ? *)",
+        ),
     ],
 )
 def test_a_wrong_reference_is_refused_and_no_secret_shown(folder: Path, text: str, said: str) -> None:
-    """The message names the reference, never the value."""
-    assert report(folder, ACCOUNT + text, {"SECRET": "hunter2"}) == [f"2: {said}"]
+    """The message names the reference, never the value, also where it speaks of two keys."""
+    environ = {"SECRET": "hunter2", "HOME_ID": "111122223333-eu-central-1", "MINUTE": "75"}
+    assert report(folder, ACCOUNT + text, environ) == [f"2: {said}"]
 
 
 @st.composite

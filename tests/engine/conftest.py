@@ -56,7 +56,7 @@ class Stack:
         (self.folder / ".venv-pulumi").symlink_to(sys.prefix)
         (self.folder / "build").mkdir()
         with zipfile.ZipFile(self.folder / "build" / "flattener.zip", "w") as bundle:
-            bundle.writestr("runtime/lambda/handler.py", "")
+            bundle.write(REPO / "runtime/lambda/handler.py", "runtime/lambda/handler.py")
         self.configure(CONFIG)
 
     def configure(self, text: str) -> None:

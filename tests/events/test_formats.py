@@ -3,13 +3,14 @@
 import gzip
 import io
 import json
+import sys
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.events import elements
-from runtime.events.elements import BadFile, Broken
+from runtime.events.elements import BadFile, Broken, Source
 from runtime.events.formats import records
 
 A = b'{"eventVersion":"1.08","eventTime":"2024-05-06T07:08:09Z","n":1.10}'
@@ -89,11 +90,82 @@ def test_pretty_printed_events_in_a_row_are_records(chunk, monkeypatch):
 
 
 def test_a_large_document_is_read_at_once(monkeypatch):
-    """A pretty-printed document of another form than a log file's is no matter of size."""
+    """A document that does not begin with its records may be larger than a record, up to a limit that it is told."""
     monkeypatch.setattr(elements, "CHUNK", 64)
-    monkeypatch.setattr("runtime.events.documents.SMALL", 256)
+    monkeypatch.setattr(elements, "RECORD_LIMIT", 256)
     events = [{"EventId": str(n), "CloudTrailEvent": A.decode()} for n in range(20)]
-    assert cut(json.dumps({"NextToken": None, "Events": events}, indent=4).encode()) == [A] * 20
+    document = json.dumps({"NextToken": None, "Events": events}, indent=4).encode()
+    monkeypatch.setattr(elements, "WHOLE_LIMIT", len(document))
+    assert cut(document) == [A] * 20
+    monkeypatch.setattr(elements, "WHOLE_LIMIT", len(document) - 1)
+    with pytest.raises(BadFile, match=r"^more than \d,\d{3} bytes in a form that is not read piece by piece; split it"):
+        cut(document)
+
+
+def test_a_table_beyond_the_limit_is_refused(monkeypatch):
+    """The event history's CSV, which is read as a whole, has the same limit."""
+    monkeypatch.setattr(elements, "WHOLE_LIMIT", 1_000)
+    table = b"Event name,Event time\n" + b"GetObject,2024-05-06T07:08:09Z\n" * 20
+    assert len(cut(table)) == 20
+    with pytest.raises(BadFile, match="more than 1,000 bytes"):
+        cut(table * 2)
+
+
+@pytest.mark.parametrize("pad", [3_000, 9_000])
+def test_a_large_json_line_does_not_make_the_file_one_document(pad, monkeypatch):
+    """JSON lines are read line by line however long the file and one of its lines: no limit for a document is met."""
+    monkeypatch.setattr(elements, "CHUNK", 64)
+    monkeypatch.setattr(elements, "RECORD_LIMIT", 10_000)
+    monkeypatch.setattr(elements, "WHOLE_LIMIT", 20_000)
+    large = A[:-1] + b',"x":"' + b"y" * pad + b'"}'
+    assert cut(b"\n".join([A, large, B] * 10)) == [A, large, B] * 10
+
+
+SPACES = b" \n" * (1 << 19)
+BOMBS = {
+    "in the array": b'{"Records":[' + SPACES + A + SPACES + b"," + SPACES + B + SPACES + b"]}",
+    "in a plain array": b"[" + A + SPACES + b"," + B + SPACES + b"]",
+    "in a record": b'{"Records":[' + A[:-1] + SPACES + b"}," + B + b"]}",
+    "before the array": b'{"Records":' + SPACES + b"[" + A + b"," + B + b"]}",
+    "between lines": A + SPACES + B,
+    "after the records": b'{"Records":[' + A + b"," + B + b"]}" + SPACES,
+    "between the CLI's events": b'{"Events":[' + A + SPACES + b"," + B + SPACES + b"]}",
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_white_space_costs_no_work_of_its_own(name):
+    """Megabytes of white space are passed over at once, not byte by byte: few lines of code run for them."""
+    lines = 0
+
+    def count(frame, event, _):
+        nonlocal lines
+        lines += event == "line"
+        return count
+
+    sys.settrace(count)
+    try:
+        found = cut(BOMBS[name])
+    finally:
+        sys.settrace(None)
+    assert len(found) == 2
+    assert lines < 5_000
+
+
+def test_what_is_read_as_a_whole_is_copied_a_few_times_only(monkeypatch):
+    """A large document is not copied again for each chunk that is read of it."""
+    monkeypatch.setattr(elements, "CHUNK", 64)
+    source = Source(io.BytesIO(b"x" * 100_000), None)
+    reads, read = 0, source._read
+
+    def counted(size):
+        nonlocal reads
+        reads += 1
+        return read(size)
+
+    source._read = counted
+    assert source.rest() == b"x" * 100_000
+    assert reads < 20
 
 
 @pytest.mark.parametrize(

@@ -243,7 +243,7 @@ def leaf(key, at):
 
 
 @settings(max_examples=1000, deadline=None)
-@given(fields=documented(MAKER._tree), space=st.sampled_from(["", "", " ", "\n"]))
+@given(fields=documented(MAKER.tree), space=st.sampled_from(["", "", " ", "\n"]))
 def test_both_ways_give_the_same_row_for_any_record(fields, space):
     """Where the fast way answers, the careful one gives the same values and has nothing in extra."""
     record = write(fields, space).encode()

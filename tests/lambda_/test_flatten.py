@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
+from runtime.events import elements
 from runtime.events.columns import COLUMNS
 from runtime.events.elements import BadFile
 from runtime.events.flat import row_version
@@ -371,7 +372,7 @@ def test_what_cannot_pass_is_not_tried_again(s3):
 def test_time_that_runs_out_in_a_file_writes_nothing(s3, monkeypatch):
     """A file too large for what is left is given up between two batches of lines."""
     monkeypatch.setattr(flatten, "BATCH_BYTES", 1)
-    s3.add(LOGS, key(), log(event("e1"), event("e2"), event("e3")))
+    s3.add(LOGS, key(), log(*(event(f"e{n}") for n in range(1_000))))
     with pytest.raises(store.OutOfTime, match=r"20\.0 s left before the timeout"):
         take(s3, None, 300, 300, 20)
     assert s3.written() == []
@@ -461,10 +462,11 @@ def test_owners_and_keys_go_with_every_request(s3):
 def test_lines_are_sorted_across_no_batch(s3, monkeypatch):
     """Each batch is sorted by itself, so that memory stays flat; no line is lost at its seams."""
     monkeypatch.setattr(flatten, "BATCH_BYTES", 600)
+    monkeypatch.setattr(elements, "CHUNK", 600)
     s3.add(LOGS, key(), log(*(event(f"e{n}", eventSource=f"s{9 - n}") for n in range(10))))
     assert take(s3).rows == 10
     lines = [line["eventid"] for line in s3.lines(FLAT)]
-    assert lines == ["e1", "e0", "e3", "e2", "e5", "e4", "e7", "e6", "e9", "e8"]
+    assert lines == ["e2", "e1", "e0", "e6", "e5", "e4", "e3", "e9", "e8", "e7"]
 
 
 def test_quarantine_is_json_whatever_the_bytes(s3):

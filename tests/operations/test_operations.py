@@ -108,7 +108,7 @@ def test_a_dry_run_says_what_it_would_take_and_sends_nothing(aws):
     assert done.exit_code == 0, done.output
     plan = json.loads(done.stdout)
     assert {k: plan[k] for k in ("files", "bytes", "skipped")} == {"files": 12, "bytes": 1200, "skipped": {"digest": 1}}
-    assert plan["requests"] == cost.of_log_files(12, 1200).requests == 2 + 3 * 2 + 5 * 12
+    assert plan["requests"] == cost.of_log_files(12, 1200).requests == 2 + 3 * 2 + 6 * 12
     assert aws.bodies(aws.queue) == []
     assert "Contents" not in aws.s3.list_objects_v2(Bucket=LAKE)
 

@@ -265,6 +265,28 @@ def test_a_table_of_lines_is_what_the_lines_are(name: str, folder: str, done: Ru
     assert [(key["name"], key["type"]) for key in table.inputs["partitionKeys"]] == [("dt", "string")]
 
 
+READERS = {  # a file's first bytes -> what reads such a file
+    b"PAR1": ("org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe", "MapredParquetInputFormat"),
+    b"\x1f\x8b\x08": ("org.openx.data.jsonserde.JsonSerDe", "TextInputFormat"),  # unpacks gzip by the file's name
+    b'{"': ("org.openx.data.jsonserde.JsonSerDe", "TextInputFormat"),
+}
+
+
+@pytest.mark.parametrize("name", ["flatfiles", "parquettrails", "ledger_lines", "metrics"])
+def test_a_table_has_the_reader_of_its_files(name: str, done: Run) -> None:
+    """What Athena is told to read the files with is what reads such bytes; what is packed says so in its name."""
+    descriptor = done.table(name).inputs["storageDescriptor"]
+    folder = done.lake / descriptor["location"].removeprefix(f"{done.lake_uri}/")
+    files = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith((".", "_"))]
+    assert files
+    for path in files:
+        content = path.read_bytes()
+        [(serde, reader)] = [found for start, found in READERS.items() if content.startswith(start)]
+        assert descriptor["serDeInfo"]["serializationLibrary"] == serde
+        assert descriptor["inputFormat"].rpartition(".")[2] == reader
+        assert content.startswith(b"\x1f\x8b") == (path.suffix == ".gz")
+
+
 @pytest.mark.parametrize("name", ["flatfiles", "parquettrails", "ledger_lines", "metrics"])
 def test_projection_reaches_every_folder_written(name: str, done: Run) -> None:
     """The template, filled with each projected day, gives the folders below the table's location."""

@@ -2,7 +2,9 @@
 
 import gzip
 import importlib.metadata
+import importlib.util
 import json
+import marshal
 import os
 import re
 import shutil
@@ -17,6 +19,7 @@ import pytest
 from tests.conftest import ARCH, REPO, VERSION
 from tests.lambda_.aws import LAKE, LOGS, key, name, notification
 from tests.local.logs import encode, event
+from tools import bundle as bundles
 from tools.bundle import BundleError, bundle
 
 
@@ -54,7 +57,7 @@ def test_two_folders_give_the_same_bytes(zipped, tmp_path):
 
 
 def test_it_holds_the_event_row_the_function_and_two_wheels(zipped):
-    """Nothing of the local engine, no tests, no caches; times fixed, in order, libraries executable."""
+    """Nothing of the local engine, no tests; times fixed, in order, libraries executable."""
     with zipfile.ZipFile(zipped) as archive:
         entries = archive.infolist()
     names = [entry.filename for entry in entries]
@@ -63,10 +66,43 @@ def test_it_holds_the_event_row_the_function_and_two_wheels(zipped):
     tops = {
         re.sub(r"-[\d.]+\.dist-info", "", "/".join(n.split("/")[: 2 if n.startswith("runtime/") else 1])) for n in names
     }
-    assert tops == {"isal", "msgspec", "runtime/__init__.py", "runtime/events", "runtime/lambda"}
-    assert [n for n in names if n.endswith((".pyc", ".pyi")) or "test" in n] == []
+    assert tops == {"isal", "msgspec", "runtime/__init__.py", "runtime/__pycache__", "runtime/events", "runtime/lambda"}
+    assert [n for n in names if n.endswith(".pyi") or "test" in n] == []
     modes = {Path(entry.filename).suffix == ".so": entry.external_attr >> 16 for entry in entries}
     assert modes == {True: 0o755, False: 0o644}
+
+
+def test_a_cold_start_compiles_nothing(zipped, lambdas_python, tmp_path):
+    """Every module's bytecode is there and taken unchecked: the handler starts though no source could be compiled."""
+    with zipfile.ZipFile(zipped) as archive:
+        archive.extractall(tmp_path)
+        names = set(archive.namelist())
+    sources = {name for name in names if name.endswith(".py")}
+    assert {importlib.util.cache_from_source(name) for name in sources} == {n for n in names if n.endswith(".pyc")}
+    for source in sources:
+        cache = (tmp_path / importlib.util.cache_from_source(source)).read_bytes()
+        assert int.from_bytes(cache[4:8], "little") == 0b01  # a hash, not to be checked
+        assert marshal.loads(cache[16:]).co_filename == source
+        (tmp_path / source).write_text("this is no Python\n")
+    start = "import importlib; print(importlib.import_module('runtime.lambda.handler').SETTINGS.output_bucket)"
+    run = subprocess.run(
+        [str(lambdas_python), "-s", "-c", start],
+        cwd=tmp_path,
+        env={"TRAILSIGHT_OUTPUT_BUCKET": LAKE},
+        capture_output=True,
+        text=True,
+    )
+    assert (run.stdout, run.stderr) == (f"{LAKE}\n", "")
+
+
+def test_a_python_that_is_not_here_is_named(tmp_path, monkeypatch, capsys):
+    """The bundle for a Python that this machine lacks is made without bytecode, and says so, with the cure."""
+    monkeypatch.setattr(bundles, "_wheels", lambda *_: [])
+    bundle(tmp_path / "x.zip", ARCH, "3.99")
+    said = r"no bytecode in the bundle: .* there is no python3\.99 here\. .*install python3\.99 .*\n"
+    assert re.fullmatch(said, capsys.readouterr().err)
+    with zipfile.ZipFile(tmp_path / "x.zip") as archive:
+        assert [name for name in archive.namelist() if not name.endswith(".py")] == []
 
 
 def test_the_lock_is_the_projects_own():
