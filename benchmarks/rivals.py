@@ -34,20 +34,23 @@ def ours_unsorted(source: Path, out: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from runtime.events.columns import COLUMNS, PROMOTE
-    from runtime.local import merge, stage
+    from runtime.events.columns import COLUMNS, PROMOTE, Kind
+    from runtime.local import merge, stage, staged
     from runtime.local.inputs import S3Options, find
 
-    schema = stage.lake_schema(COLUMNS)
     out.mkdir(parents=True)
-    with pq.ParquetWriter(out / "rows.parquet", schema, compression="zstd") as writer:
-        worker: Any = stage._Worker(out, "0", PROMOTE)  # noqa: SLF001 - the part of a run that comes before the sort
+    worker: Any = stage._Worker(out, "0", PROMOTE)  # noqa: SLF001 - the part of a run that comes before the sort
+    few = {*worker._maker.dictionaries, *(at for at, c in enumerate(COLUMNS) if c.kind is Kind.PROMOTED)}  # noqa: SLF001
+    schema = pa.schema(
+        field.with_type(staged.DICTIONARY) if at in few else field
+        for at, field in enumerate(stage.lake_schema(COLUMNS))
+    )
+    with pq.ParquetWriter(out / "rows.parquet", schema, compression="zstd", store_schema=False) as writer:
 
         def write() -> None:
             if worker._tables:  # noqa: SLF001
-                table = pa.concat_tables(worker._tables, promote_options="default")  # noqa: SLF001
+                table = worker._table().unify_dictionaries()  # noqa: SLF001
                 writer.write_table(merge._full(table, schema))  # noqa: SLF001
-            worker._tables, worker._rows, worker._bytes = [], 0, 0  # noqa: SLF001
 
         worker._to_run = write  # noqa: SLF001
         gc.disable()  # as a run does

@@ -8,23 +8,27 @@ import io
 import json
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from runtime.events.columns import Column
 from runtime.events.elements import BadFile, Broken
-from runtime.events.formats import records
+from runtime.events.formats import records_together
 from runtime.events.quarantine import line as quarantine_line
 from runtime.local import staged
 from runtime.local.inputs import InputError, LogFile, S3Options, open_bytes
 from runtime.local.pool import done
-from runtime.local.rows import TIMESTAMP, BatchMaker, Rows
+from runtime.local.rows import TIMESTAMP, BatchMaker, Many, Rows, cut
 
 # Bounds in rows are what is quickest; those in bytes of the records keep memory flat when records are large.
 BATCH_ROWS = 1_024
@@ -80,10 +84,12 @@ class _Worker:
     def __init__(self, run: Path, task: str, promote: tuple[str, ...]) -> None:
         self._run, self._task = run, task
         self._maker = BatchMaker(promote)
-        # What was read and is not yet rows: what it is, its file's state and its file, its place in the file.
-        self._pending: list[tuple[bytes | Broken, Staged, LogFile, int]] = []
-        self._pending_bytes = 0
+        # What was read and is not yet rows: what it is, its file's state and its file, its first record's place.
+        self._pending: list[tuple[bytes | Broken | Many, Staged, LogFile, int]] = []
+        self._pending_records = self._pending_bytes = 0
         self._tables: list[pa.Table] = []
+        # The promoted columns of these tables: numbers of the rows that have a value, and the values.
+        self._sparse: defaultdict[str, tuple[list[Any], list[str]]] = defaultdict(lambda: ([], []))
         self._rows = self._bytes = self._runs = 0
         quarantine = run / "out" / "quarantine" / run.name
         self._bad_files = quarantine / "files"
@@ -92,11 +98,13 @@ class _Worker:
     def take(self, number: int, file: LogFile, s3: S3Options) -> Staged:
         state = Staged(number)
         try:
-            for record in _records(file, s3):
-                self._pending.append((record, state, file, state.records))
-                self._pending_bytes += len(record.raw if isinstance(record, Broken) else record)
-                state.records += 1
-                if self._pending_bytes >= BATCH_BYTES or len(self._pending) >= BATCH_ROWS:
+            for piece in _pieces(file, s3, self._maker.together):
+                self._pending.append((piece, state, file, state.records))
+                self._pending_bytes += len(content_of(piece))
+                count = _count(piece)
+                self._pending_records += count
+                state.records += count
+                if self._pending_bytes >= BATCH_BYTES or self._pending_records >= BATCH_ROWS:
                     self._to_batch()
         except BadFile as bad:
             self._forget(state, file)
@@ -117,49 +125,70 @@ class _Worker:
         items, self._pending = self._pending, []
         if not items:
             return
-        whole = [at for at, item in enumerate(items) if not isinstance(item[0], Broken)]
-        found: list[Any] = [items[at][0] for at in whole]
-        made, refused = self._made(found, [items[at][2].key for at in whole])
-        bad = [(whole[at], reason, found[at]) for at, reason in refused]
-        bad += [(at, item[0].reason, item[0].raw) for at, item in enumerate(items) if isinstance(item[0], Broken)]
-        for at, reason, record in sorted(bad):
-            _, state, file, position = items[at]
-            self._bad_record(state, file, position, reason, record)
-        numbers = pa.array([items[at][1].number for at in whole], pa.int32())
-        positions = pa.array([items[at][3] for at in whole], pa.int32())
+        whole = [item for item in items if not isinstance(item[0], Broken)]
+        pieces: list[Any] = [item[0] for item in whole]
+        made, refused = self._made(pieces, [file.key for _, _, file, _ in whole])
+        counts = [_count(piece) for piece in pieces]
+        bad = [
+            (state, file, at, piece.reason, piece.raw) for piece, state, file, at in items if isinstance(piece, Broken)
+        ]
+        starts = [0, *accumulate(counts)]
+        for record, reason in refused:
+            at = bisect_right(starts, record) - 1
+            _, state, file, position = whole[at]
+            place = record - starts[at]
+            bad.append((state, file, position + place, reason, cut([pieces[at]])[place]))
+        for one in sorted(bad, key=lambda one: (one[0].number, one[2])):
+            self._bad_record(*one)
+        numbers = pa.array(np.repeat(np.array([state.number for _, state, _, _ in whole], np.int32), counts))
+        places = [np.arange(at, at + count, dtype=np.int32) for (_, _, _, at), count in zip(whole, counts, strict=True)]
+        positions = pa.array(np.concatenate(places)) if places else pa.array([], pa.int32())
         for rows in made:
             columns = {self._maker.columns[at].name: array for at, array in rows.arrays.items()}
             columns |= {"_file": numbers.take(rows.records), "_position": positions.take(rows.records)}
             self._tables.append(pa.table(columns | {"eventdate": rows.eventdate}))
+            for at, (having, values) in rows.sparse.items():
+                where, texts = self._sparse[self._maker.columns[at].name]
+                where.append(np.array(having) + self._rows)
+                texts += values
             self._rows += len(rows.records)
-        done(records=len(items))
+        done(records=len(items) - len(whole) + starts[-1])
         self._bytes += self._pending_bytes
-        self._pending_bytes = 0
+        self._pending_records = self._pending_bytes = 0
         if self._rows >= RUN_ROWS or self._bytes >= RUN_BYTES:
             self._to_run()
 
-    def _made(self, records: list[bytes], keys: list[str]) -> tuple[list[Rows], list[tuple[int, str]]]:
+    def _made(self, pieces: Sequence[bytes | Many], keys: Sequence[str]) -> tuple[list[Rows], list[tuple[int, str]]]:
         """Rows of the records, and why others are none; a fault of ours costs one record, with its reason."""
         try:
-            return self._maker.rows(records, keys)
+            return self._maker.rows(pieces, keys)
         except Exception as error:  # noqa: BLE001 - which of them it was is found one by one
-            if len(records) == 1:
+            if len(pieces) == 1 and not isinstance(pieces[0], Many):
                 return [], [(0, _internal(error))]
         made: list[Rows] = []
         refused: list[tuple[int, str]] = []
-        for at, (record, key) in enumerate(zip(records, keys, strict=True)):
+        singles = ((record, key) for piece, key in zip(pieces, keys, strict=True) for record in cut([piece]))
+        for at, (record, key) in enumerate(singles):
             one, reasons = self._made([record], [key])
             made += (replace(rows, records=pa.array([at], pa.int32())) for rows in one)
             refused += ((at, reason) for _, reason in reasons)
         return made, refused
 
+    def _table(self) -> pa.Table:
+        """Take the rows made so far."""
+        table = pa.concat_tables(self._tables, promote_options="default")
+        for name, (where, texts) in self._sparse.items():
+            table = table.append_column(name, staged.scattered(self._rows, np.concatenate(where), texts))
+        self._tables = []
+        self._sparse.clear()
+        self._rows = self._bytes = 0
+        return table
+
     def _to_run(self) -> None:
         """Write the rows made so far, a sorted file for each day."""
         if not self._tables:
             return
-        table = pa.concat_tables(self._tables, promote_options="default")
-        self._tables = []
-        self._rows = self._bytes = 0
+        table = self._table()
         table_days = table["eventdate"]
         table = table.drop_columns(["eventdate"])
         days = table_days.unique().to_pylist()
@@ -200,11 +229,20 @@ class _Worker:
         return Staged(number, reason=reason)
 
 
-def _records(file: LogFile, s3: S3Options) -> Iterator[bytes | Broken]:
+def _count(piece: bytes | Broken | Many) -> int:
+    return len(piece.decoded) if isinstance(piece, Many) else 1
+
+
+def content_of(piece: bytes | Broken | Many) -> bytes:
+    """The bytes of the file that the piece was made of."""
+    return piece.content if isinstance(piece, Many) else piece.raw if isinstance(piece, Broken) else piece
+
+
+def _pieces(file: LogFile, s3: S3Options, together: Callable[[bytes], Many | None]) -> Iterator[bytes | Broken | Many]:
     """The file's records. Raises BadFile or _Unread; what goes wrong where they are used passes by."""
     try:
         with open_bytes(file, s3) as stream:
-            yield from records(io.BufferedReader(_Counted(stream), 1 << 18))
+            yield from records_together(io.BufferedReader(_Counted(stream), 1 << 18), together)
     except BadFile:
         raise
     except InputError as error:

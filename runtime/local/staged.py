@@ -7,7 +7,9 @@ few values is a dictionary: sorting, writing and taking its rows then moves four
 
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import ipc
@@ -30,12 +32,21 @@ def write(path: Path, table: pa.Table) -> None:
             table = table.append_column(name, pa.nulls(table.num_rows, pa.string()))
     table = table.select([n for n in table.column_names if n in INDEX or table[n].null_count < table.num_rows])
     path.parent.mkdir(parents=True, exist_ok=True)
-    row_bytes = table.nbytes // table.num_rows + 1
     table = _encoded(table)
+    row_bytes = sum(map(_text_bytes, table.columns)) // table.num_rows + 1
     schema = table.schema.with_metadata({ROW_BYTES: str(row_bytes)})
-    with ipc.new_file(str(path), schema, options=ipc.IpcWriteOptions(compression="lz4")) as writer:
+    with ipc.new_file(str(path), schema, options=ipc.IpcWriteOptions(compression="lz4", use_threads=False)) as writer:
         rows = max(1, min(BATCH_ROWS, BATCH_BYTES // row_bytes))
         writer.write_table(table.take(pc.sort_indices(table, SORT)), max_chunksize=rows)
+
+
+def scattered(size: int, where: Any, texts: list[str]) -> pa.DictionaryArray:
+    """A column of `size` rows with these texts in the rows with these numbers (an array of numpy's), else null."""
+    encoded = pa.array(texts, pa.string()).dictionary_encode()
+    indices, absent = np.zeros(size, np.int32), np.ones(size, np.bool_)
+    indices[where] = encoded.indices.to_numpy()
+    absent[where] = False
+    return pa.DictionaryArray.from_arrays(pa.array(indices, mask=absent), encoded.dictionary)
 
 
 def _encoded(table: pa.Table) -> pa.Table:
@@ -43,12 +54,23 @@ def _encoded(table: pa.Table) -> pa.Table:
     columns = {}
     for name in table.column_names:
         array = table[name].combine_chunks()
-        if array.type == pa.string() and name not in INDEX:
+        if array.type == DICTIONARY and len(array.dictionary) > FEW_VALUES:
+            array = array.cast(pa.string())
+        elif array.type == pa.string() and name not in INDEX:
             encoded = array.dictionary_encode()
             if len(encoded.dictionary) <= FEW_VALUES:
                 array = encoded
         columns[name] = array
     return pa.table(columns)
+
+
+def _text_bytes(column: pa.ChunkedArray) -> int:
+    """Bytes of the column if it were no dictionary, as it is once another file has too many values for one."""
+    if column.type != DICTIONARY:
+        return int(column.nbytes)
+    array = column.chunk(0)
+    lengths = pc.binary_length(array.dictionary).take(array.indices)
+    return int(pc.sum(lengths).as_py() or 0) + int(array.indices.nbytes)
 
 
 class StagedDay:
@@ -126,8 +148,8 @@ def _compacted(array: pa.DictionaryArray) -> pa.DictionaryArray:
 def _open(path: Path, names: list[str] | None = None) -> ipc.RecordBatchFileReader:
     """Reader of one file; with names, only those columns are decompressed."""
     source = pa.OSFile(str(path))  # not mapped: mapped pages would count as this process's memory
-    reader = ipc.open_file(source)
+    reader = ipc.open_file(source, options=ipc.IpcReadOptions(use_threads=False))
     if names is None:
         return reader
     fields = sorted(reader.schema.get_field_index(name) for name in names)
-    return ipc.open_file(source, options=ipc.IpcReadOptions(included_fields=fields))
+    return ipc.open_file(source, options=ipc.IpcReadOptions(use_threads=False, included_fields=fields))

@@ -106,20 +106,20 @@ def test_a_fault_of_ours_costs_one_file_or_record(logs, lake, monkeypatch):
     """Whatever is raised while a file is cut or a record made a row is its reason in quarantine, with its bytes."""
     bad = write(path_of(logs, "2024-05-06", "a"), event("e1"))
     good = write(path_of(logs, "2024-05-06", "b"), event("e2"), event("odd"), event("e3"))
-    cut, made = stage.records, stage.BatchMaker.rows
+    cut, made = stage.records_together, stage.BatchMaker.rows
 
-    def faulty(stream):
-        for record in cut(stream):
-            if b'"e1"' in record:
+    def faulty(stream, together):
+        for piece in cut(stream, together):
+            if b'"e1"' in stage.content_of(piece):
                 raise ZeroDivisionError("x")
-            yield record
+            yield piece
 
     def making(self, records, keys):
-        if any(b'"odd"' in record for record in records):
+        if any(b'"odd"' in stage.content_of(record) for record in records):
             raise KeyError("y")
         return made(self, records, keys)
 
-    monkeypatch.setattr(stage, "records", faulty)
+    monkeypatch.setattr(stage, "records_together", faulty)
     monkeypatch.setattr(stage.BatchMaker, "rows", making)
     summary = take(logs, lake)
     assert sorted(summary.problems) == [
