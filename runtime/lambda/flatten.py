@@ -30,8 +30,8 @@ from .store import Deadline, Gone, Opened, Store, metadata_source
 FOLDERS = ("flatfiles/", "quarantine/", "parquettrails/", f"{LEDGER}/")
 """What the pipeline writes below its prefix. An event for an object there is skipped, or it would feed itself."""
 EMPTY = "no records in it"
-# Lines are sorted by who called and what follows, then by what follows eventtime, in batches of this size, which takes a
-# fifth off the gzip and costs less than a microsecond a line: see docs/decisions/0010-flat-files.md.
+# Lines are sorted by who called, then by what follows eventtime, in batches of this size, which takes a fifth off the
+# gzip and costs less than a microsecond a line: see docs/decisions/0010-flat-files.md.
 BATCH_BYTES = 2 << 20
 # igzip's level 2 is as quick as its level 1; zlib's 6 gives less than a fifth off for six times the time.
 LEVEL = 2
