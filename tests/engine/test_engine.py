@@ -52,6 +52,27 @@ def test_up_then_no_changes(up):
     assert {s["op"] for s in up.preview()["steps"]} == {"same"}
 
 
+def test_quicksight_comes_and_goes(up):
+    """With QuickSight added everything of it is made, nothing is left to do, and without it only templates stay."""
+    before = up.cloud.existing()
+    up.configure(f"{CONFIG}quicksight: {{groups: {{owners: [sec], readers: [all]}}, users: {{owners: [eve]}}}}\n")
+    up.up()
+    made = up.cloud.existing() - before
+    assert {found for found in made if "cloudformation" in found} == {
+        "aws:cloudformation/stack:Stack test-quicksight-analysis",
+        "aws:cloudformation/stack:Stack test-quicksight-dashboard",
+    }
+    assert {found for found in made if "metricAlarm" in found} == {
+        f"aws:cloudwatch/metricAlarm:MetricAlarm test-refresh-{key}" for key in ("events", "gaps", "files")
+    }
+    assert up.ok("stack", "output", "dashboard_url").strip().endswith("/sn/dashboards/test-dashboard")
+    assert {s["op"] for s in up.preview()["steps"]} == {"same"}
+    up.configure(CONFIG)
+    up.up()
+    assert up.cloud.existing() == before | scripts(made)
+    assert len(scripts(made)) == 2
+
+
 def test_a_change_updates_what_it_touches(up):
     """A changed setting is an update of the function and of nothing else."""
     up.configure(CONFIG.replace("memoryMb: 512", "memoryMb: 1024"))
