@@ -149,6 +149,8 @@ def test_mistakes_have_their_lines(stack):
     assert (
         "configs/test.yaml:3: lake.flattener.memorymb: is no key; did you mean memoryMb?" in done.stdout + done.stderr
     )
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "unhandled exception" not in done.stdout + done.stderr
 
 
 def test_previews_agree(stack):
