@@ -21,7 +21,7 @@ BATCHING_WINDOW = 5  # seconds; CloudTrail delivers in bursts, and a message wai
 _PREFIX = "TRAILSIGHT_"
 
 
-class BundleError(ValueError):
+class BundleError(pulumi.RunError, ValueError):
     """The bundle is missing, old or made for another processor; the text says what to run."""
 
 

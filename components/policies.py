@@ -20,6 +20,7 @@ LEDGER = "ledger/"
 METRICS = "metrics/"
 SCRIPTS = "scripts/"
 RESULTS = "results/"
+LOG_BUCKET_SIDS = frozenset({"DenyInsecureTransport", "TrailAcl", "TrailWrite"})
 STATE = ("_job/", "_state/")
 TEMPORARY = "_state/temporary/"
 DASHBOARD_TABLES = ("parquettrails", "ledger", "ledger_lines", "metrics")

@@ -119,3 +119,11 @@ def test_the_readmes_deployment_begins_with_a_file_that_loads(tmp_path):
     assert load(stack, made.parent)["account"]["id"] == "111122223333"
     [schema] = re.findall(r"\$schema=(\S+)", made.read_text())
     assert (made.parent / schema).is_file()
+
+
+def test_architecture_names_every_file_of_the_components():
+    """Whoever looks for a part finds its file, and no file that is gone."""
+    text = (REPO / "docs/architecture.md").read_text()
+    table = text[text.index("| file |") : text.index("Three choices")]
+    named = re.findall(r"`([a-z_]+\.py)`", table)
+    assert set(named) == {path.name for path in (REPO / "components").glob("[a-z]*.py")}

@@ -38,6 +38,16 @@ def test_the_function_starts_with_its_environment(deploy: Any) -> None:
     assert (read.promote, read.unpacked_limit) == (("requestParameters.bucketName",), 2048 << 20)
 
 
+def test_size_and_owner_as_asked_for(deploy: Any) -> None:
+    """Memory, time and processor reach the function, and the owner of somebody else's bucket its environment."""
+    existing = {"bucket": "archive", "account": "999988887777", "notification": "exclusive"}
+    size = {"memory_mb": 1024, "timeout_seconds": 120}
+    stack = deploy({"trail": {"mode": "none"}, "logs": {"existing": existing}, "lake": {"flattener": size}})
+    inputs = stack[FUNCTION].inputs
+    assert (inputs["memorySize"], inputs["timeout"], inputs["architectures"]) == (1024, 120, ["arm64"])
+    assert environment(stack)["TRAILSIGHT_LOG_OWNER"] == "999988887777"
+
+
 def test_shipped_paths_do_not_fill_the_environment(deploy: Any) -> None:
     """Lambda allows 4 KB of environment: the shipped promoted paths are the code's default and not repeated."""
     stack = deploy({"lake": {"promote": list(PROMOTE)}})

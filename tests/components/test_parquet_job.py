@@ -52,6 +52,16 @@ def test_one_run_at_a_time_with_a_bookmark(deploy: Any) -> None:
     assert (inputs["glueVersion"], inputs["workerType"], inputs["numberOfWorkers"]) == ("5.1", "G.1X", 2)
 
 
+def test_size_as_asked_for(deploy: Any) -> None:
+    """Workers, their type, the time that a run may take and the retention of its logs are the settings'."""
+    job = {"workers": 5, "worker_type": "G.2X", "timeout_minutes": 40, "log_retention_days": 7}
+    stack = deploy({"lake": {"job": job}})
+    inputs = stack[JOB].inputs
+    assert (inputs["numberOfWorkers"], inputs["workerType"], inputs["timeout"]) == (5, "G.2X", 40)
+    groups = [r for r in stack.of("aws:cloudwatch/logGroup:LogGroup") if r.name.startswith("acme-prod-parquet")]
+    assert {r.inputs["retentionInDays"] for r in groups} == {7}
+
+
 def test_scripts_by_their_content(deploy: Any) -> None:
     """Scripts stand below a hash of their files and are never deleted: a running job keeps what it started with."""
     stack = deploy()

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from components.policies import LOG_BUCKET_SIDS
 from components.settings import CatalogMode, KmsMode, Notification, TrailMode
 from tests.components.recorder import Stack
 from tests.iam.evaluate import ANONYMOUS, Policy, allowed, mutations
@@ -531,6 +532,11 @@ def test_no_weakening_goes_unnoticed(form: str, policies: Given) -> None:
         )
     }
     assert unnoticed == {(name, what) for name, what in HARMLESS if name in names}
+
+
+def test_the_log_buckets_sids_are_known(policies: Given) -> None:
+    """Additional statements are refused with a Sid that the policy has itself."""
+    assert {one["Sid"] for one in policies("full").documents[BUCKET]["Statement"]} == LOG_BUCKET_SIDS
 
 
 OPENED = {

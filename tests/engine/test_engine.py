@@ -170,6 +170,18 @@ def test_mistakes_have_their_lines(stack):
     assert (
         "configs/test.yaml:3: lake.flattener.memorymb: is no key; did you mean memoryMb?" in done.stdout + done.stderr
     )
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "unhandled exception" not in done.stdout + done.stderr
+
+
+def test_the_external_id_is_a_secret(stack):
+    """What the deploying role's trust policy asks for stands nowhere in the state in clear text."""
+    stack.configure(CONFIG + "deploy: {role: trailsight-deploy, externalId: acme-7f3a-only-ours}\n")
+    stack.up()
+    state = stack.ok("stack", "export")
+    assert "trailsight-deploy" in stack.ok("stack", "export", "--show-secrets")
+    assert "acme-7f3a-only-ours" in stack.ok("stack", "export", "--show-secrets")
+    assert "acme-7f3a-only-ours" not in state
 
 
 def test_previews_agree(stack):
