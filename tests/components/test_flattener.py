@@ -12,6 +12,7 @@ from components.flattener import BundleError
 from components.settings import Architecture, KmsMode
 from runtime.events.columns import PROMOTE
 from tests.components.recorder import Stack
+from tests.conftest import ARCH
 
 FUNCTION = ("aws:lambda/function:Function", "acme-prod-flattener")
 settings = importlib.import_module("runtime.lambda.settings")
@@ -118,6 +119,15 @@ def test_bundle_of_another_version(deploy: Any, bundle: Path, name: str, content
         match=f"^build/flattener.zip has another {name} than here; make it anew with `make bundle ARCH=arm64`$",
     ):
         deploy()
+
+
+def test_the_real_bundle_is_taken(zipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `make bundle` makes of this checkout, bytecode and all, is no other version."""
+    assert [
+        name for name in zipfile.ZipFile(zipped).namelist() if name.startswith("runtime/") and name.endswith(".pyc")
+    ]
+    monkeypatch.setattr(flattener, "BUNDLE", zipped)
+    flattener.check_bundle(Architecture(ARCH))
 
 
 def test_bundle_stands_where_make_puts_it() -> None:
