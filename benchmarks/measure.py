@@ -29,7 +29,12 @@ def run(*arguments: str) -> Cost:
     """Cost of `python ARGUMENTS` in the repository. Raises Failed."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
         child = subprocess.Popen([sys.executable, *arguments], cwd=REPO, stdout=out, stderr=errors)
-        _, status, usage = os.wait4(child.pid, 0)
+        try:
+            _, status, usage = os.wait4(child.pid, 0)
+        except BaseException:  # Ctrl-C: the child would go on measuring for nobody
+            child.kill()
+            child.wait()
+            raise
         child.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
         errors.seek(0)

@@ -54,6 +54,8 @@ class Catalog(pulumi.ComponentResource):
 
     database: pulumi.Output[str]
     tables: list[pulumi.Resource]
+    table_names: pulumi.Output[list[str]]
+    """Every table and view, or what crawlers will make, as `database.table`."""
     crawlers: list[pulumi.Output[str]]
 
     def __init__(self, name: str, args: CatalogArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -67,14 +69,17 @@ class Catalog(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.tables, self.crawlers = [], []
+        names = [FLATFILES, EVENTS, view.NAME]
         if settings["mode"] is CatalogMode.DECLARED:
             self.tables.extend(_table(self, name, args, database.name, table) for table in _declared(args["promote"]))
             self.tables.append(_view(self, f"{name}-{LEDGER}", database.name, _LEDGER_VIEW))
+            names += [LINES, ledger.METRICS, LEDGER]
         else:
             self._crawl(name, args, database)
         self.tables.append(_view(self, f"{name}-view", database.name, _LOGS_VIEW))
         self.database = database.name
-        self.register_outputs({"database": self.database})
+        self.table_names = database.name.apply(lambda known: [f"{known}.{table}" for table in names])
+        self.register_outputs({"database": self.database, "table_names": self.table_names})
 
     def _crawl(self, name: str, args: CatalogArgs, database: aws.glue.CatalogDatabase) -> None:
         """Two crawlers, and the workflow crawl -> job -> crawl."""

@@ -9,6 +9,7 @@ from components.fields import Path, dotted, fields
 from components.mistakes import Mistake
 from components.names import Names
 from components.part import TAG
+from components.policies import LOG_BUCKET_SIDS
 from components.rules import NO_DASHBOARDS, family
 from components.settings import (
     CatalogMode,
@@ -253,6 +254,24 @@ def _receivers(settings: Any, _: Names) -> Rules:
         taken.append((dotted(path), prefix, suffix))
 
 
+def _statements(settings: Any, _: Names) -> Rules:
+    """Sids are unique within a policy.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_sid.html
+    """
+    sids = set(LOG_BUCKET_SIDS)
+    for number, statement in enumerate(settings["logs"]["additional_policy_statements"]):
+        path: Path = ("logs", "additional_policy_statements", number)
+        plain = isinstance(statement, str | int | float | list) or statement is None
+        if plain or (isinstance(statement, Mapping) and statement.get("Effect") not in {"Allow", "Deny"}):
+            text = "must be a statement as IAM writes it, with Effect: Allow or Deny; write its keys below the dash"
+            yield Mistake(path, text)
+        elif isinstance(statement, Mapping) and (sid := statement.get("Sid")):
+            if sid in sids:
+                yield Mistake(path, f"another statement of the policy has the Sid {sid} too; take another")
+            sids.add(sid)
+
+
 def _tags(settings: Any, _: Names) -> Rules:
     """IAM compares keys of tags without case.
 
@@ -438,6 +457,7 @@ COMBINATIONS: tuple[Combination, ...] = (
     _same_bucket,
     _own_data_events,
     _receivers,
+    _statements,
     _tags,
     _insights,
     _promote,

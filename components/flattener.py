@@ -21,7 +21,7 @@ BATCHING_WINDOW = 5  # seconds; CloudTrail delivers in bursts, and a message wai
 _PREFIX = "TRAILSIGHT_"
 
 
-class BundleError(ValueError):
+class BundleError(pulumi.RunError, ValueError):
     """The bundle is missing, old or made for another processor; the text says what to run."""
 
 
@@ -138,8 +138,9 @@ def check_bundle(architecture: Architecture) -> None:
         if other := [name for name in compiled if f"{machine}-linux" not in name and "abi3" not in name]:
             shows = f"as its {other[0]} shows"
             raise BundleError(f"build/{BUNDLE.name} is not for {architecture.value}, {shows}; make it with `{command}`")
-        for name in names:
-            if name.startswith("runtime/") and not _is_current(REPO / name, archive.read(name)):
+        # Bytecode was made of the sources beside it, and by Lambda's Python: here is none to compare.
+        for name in (name for name in names if name.startswith("runtime/") and not name.endswith(".pyc")):
+            if not _is_current(REPO / name, archive.read(name)):
                 raise BundleError(f"build/{BUNDLE.name} has another {name} than here; make it anew with `{command}`")
 
 

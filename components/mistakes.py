@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pulumi import RunError
+
 from components.fields import Path, dotted
 
 
@@ -18,7 +20,7 @@ class Mistake:
         return f"{dotted(self.path)}: {self.text}" if self.path else self.text
 
 
-class SettingsError(ValueError):
+class SettingsError(RunError, ValueError):
     """Settings that cannot work; the text is a line for each mistake, `mistakes` has them apart."""
 
     def __init__(self, mistakes: Iterable[Mistake]) -> None:

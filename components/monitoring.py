@@ -187,7 +187,7 @@ class Monitoring(pulumi.ComponentResource):
             evaluation_periods=1,
             comparison_operator="GreaterThanThreshold",
             threshold=alarm.above,
-            # All these metrics count trouble: silence is none, and the freshness alarm hears silence.
+            # All these metrics count trouble, and silence is none; what must not fall silent has a Silence.
             treat_missing_data="notBreaching",
             alarm_actions=[self.topic_arn],
             ok_actions=[self.topic_arn],

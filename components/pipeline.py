@@ -53,7 +53,9 @@ class CloudTrailPipeline(pulumi.ComponentResource):
     job_name: pulumi.Output[str | None]
     """Name of the Parquet job."""
     database: pulumi.Output[str | None]
-    """Name of the Glue database; its tables are flatfiles and parquettrails, its view cloudtrail_logs."""
+    """Name of the Glue database."""
+    tables: pulumi.Output[list[str] | None]
+    """Its tables and views, as `database.table`, for an Athena query."""
     workgroup: pulumi.Output[str | None]
     """Name of the Athena workgroup."""
     dashboard_url: pulumi.Output[str | None]
@@ -371,6 +373,7 @@ class CloudTrailPipeline(pulumi.ComponentResource):
             "dlq_url": intake.dlq_url,
             "job_name": job.job_name,
             "database": catalog.database,
+            "tables": catalog.table_names,
             "workgroup": athena.workgroup,
             "dashboard_url": shown.get("dashboard"),
         }

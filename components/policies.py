@@ -20,6 +20,7 @@ LEDGER = "ledger/"
 METRICS = "metrics/"
 SCRIPTS = "scripts/"
 RESULTS = "results/"
+LOG_BUCKET_SIDS = frozenset({"DenyInsecureTransport", "TrailAcl", "TrailWrite"})
 STATE = ("_job/", "_state/")
 TEMPORARY = "_state/temporary/"
 DASHBOARD_TABLES = ("parquettrails", "ledger", "ledger_lines", "metrics")
@@ -216,11 +217,17 @@ def flattener(
 def job(names: Names, *, lake: str, job_name: str, log_groups: Sequence[str], lake_key: str | None) -> Document:
     """Role of the Parquet job: reads flat files, writes the lake, keeps its bookmark, writes its log and metrics."""
     where = names.where
-    moved = [f"{lake}/{folder}*" for folder in (FLATFILES, EVENTS, QUARANTINE, METRICS, *STATE)]
+    written = (EVENTS, QUARANTINE, METRICS, *STATE)
+
+    def below(*folders: str) -> list[str]:
+        return [f"{lake}/{folder}*" for folder in folders]
+
+    # Before it reads or writes a folder, S3A asks whether it is a file: a HEAD of its name without the last slash.
+    asked = [f"{lake}/{folder.rstrip('/')}" for folder in (FLATFILES, EVENTS, STATE[0])]
     statements = [
-        allow("ReadScripts", ["s3:GetObject"], [f"{lake}/{SCRIPTS}*"]),
-        allow("MoveFiles", ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], moved),
-        allow("ClearUploads", ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"], moved),
+        allow("Read", ["s3:GetObject"], [*below(SCRIPTS, FLATFILES, *written), *asked]),
+        allow("Write", ["s3:PutObject", "s3:AbortMultipartUpload"], below(*written)),
+        allow("Delete", ["s3:DeleteObject"], below(FLATFILES, EVENTS, *STATE)),
         allow("List", ["s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"], [lake]),
         allow(
             "Bookmark", ["glue:GetJob", "glue:GetJobRun", "glue:GetJobBookmark"], [where.arn("glue", f"job/{job_name}")]

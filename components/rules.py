@@ -96,6 +96,12 @@ BUCKET = Text(
     "a bucket's name: 3 to 63 lower-case letters, digits, hyphens and dots, no beginning that AWS keeps for itself",
     _no_bucket,
 )
+LAKE_BUCKET = Text(
+    r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]",
+    "a bucket's name without dots, which Spark cannot reach by TLS: 3 to 63 lower-case letters, digits and hyphens, no"
+    " beginning that AWS keeps for itself",
+    _no_bucket,
+)
 KEY = Text(
     r"arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+",
     "the ARN of a KMS key (arn:PARTITION:kms:REGION:ACCOUNT:key/ID), not its id and no alias",
@@ -151,7 +157,7 @@ RULES: dict[str, Rule] = {
     "logs.existing.account": ACCOUNT,
     "logs.existing.keyArn": KEY,
     "logs.existing.topicArn": TOPIC,
-    "lake.bucketName": BUCKET,
+    "lake.bucketName": LAKE_BUCKET,
     "lake.encryption.keyArn": KEY,
     "lake.flatfilesDays": DAYS,
     "lake.quarantineDays": DAYS,

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from pulumi import RunError
+
 from components.checks import combination_mistakes, is_secret, kind_text, rule_of, unknown, value_mistakes
 from components.defaults import complete
 from components.fields import Field, dotted, fields
@@ -22,7 +24,7 @@ SHARED = "defaults.yaml"
 _REFERENCE = re.compile(r"\$\{([^}]*)\}")
 
 
-class ConfigError(ValueError):
+class ConfigError(RunError, ValueError):
     """A stack's files that cannot be used; the text has a line for each mistake: file:line: key: what and cure."""
 
     def __init__(self, findings: list[Finding]) -> None:

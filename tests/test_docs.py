@@ -1,4 +1,4 @@
-"""What the docs say exists: every command in the README, every link, no machine's path in a tracked file."""
+"""What the docs say exists: commands, links, decisions; no machine's path in a tracked file."""
 
 import re
 import shutil
@@ -48,6 +48,14 @@ def test_links_in_the_docs_lead_somewhere():
             links = re.findall(r"\]\(([^)#:]+)\)", (REPO / name).read_text())
             broken += [(name, link) for link in links if not (REPO / name).parent.joinpath(link).exists()]
     assert broken == []
+
+
+def test_the_index_of_decisions_is_complete():
+    """Each page of docs/decisions stands in the index by its number and title, and nothing else does."""
+    folder = REPO / "docs/decisions"
+    titles = {page.name: page.read_text().split("\n", 1)[0] for page in folder.glob("0*.md")}
+    listed = re.findall(r"^- (\d+): \[(.*)\]\((.*)\)$", (folder / "README.md").read_text(), re.MULTILINE)
+    assert [(name, f"# {number}. {title}") for number, title, name in listed] == sorted(titles.items())
 
 
 def test_locks_hold_no_address_and_every_hash():
@@ -111,3 +119,11 @@ def test_the_readmes_deployment_begins_with_a_file_that_loads(tmp_path):
     assert load(stack, made.parent)["account"]["id"] == "111122223333"
     [schema] = re.findall(r"\$schema=(\S+)", made.read_text())
     assert (made.parent / schema).is_file()
+
+
+def test_architecture_names_every_file_of_the_components():
+    """Whoever looks for a part finds its file, and no file that is gone."""
+    text = (REPO / "docs/architecture.md").read_text()
+    table = text[text.index("| file |") : text.index("Three choices")]
+    named = re.findall(r"`([a-z_]+\.py)`", table)
+    assert set(named) == {path.name for path in (REPO / "components").glob("[a-z]*.py")}

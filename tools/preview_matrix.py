@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 HARMLESS = re.compile(r"(docs|tests|benchmarks|cli|configs/examples|\.github|\.ci)/.*|[^/]+\.md|LICENSE|\.gitignore")
-CONFIG = re.compile(r"configs/([^/]+)\.yaml")
+# Pulumi.<stack>.yaml is what `pulumi stack init` writes: the key of the stack's secrets.
+CONFIG = re.compile(r"(?:configs/|Pulumi\.)([^/]+)\.yaml")
 STACK = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 

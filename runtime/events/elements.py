@@ -178,6 +178,9 @@ def _whole(elements: bytes, together: Callable[[bytes], T | None]) -> list[bytes
 
 def _complete(source: Source, opening: bytes) -> None:
     """Take the end of the array's document out of the buffer."""
+    if source.buffer == b"]}" and opening[:1] == b"{" and not source.more():
+        source.buffer = b""  # as nearly always
+        return
     while True:
         text = (opening + source.buffer).decode("latin-1")
         try:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 SUFFIXES = (".json", ".json.gz", ".gz", ".jsonl", ".jsonl.gz", ".ndjson", ".csv")
 KINDS = {
@@ -92,6 +93,12 @@ def kind_of(parts: Sequence[str], name: str, *, chosen: bool = False) -> tuple[s
 
     A file that somebody has `chosen` by its name may end as it likes, and lie in any folder.
     """
+    return _kind_of(tuple(parts), name, chosen)
+
+
+# One log file after another is asked about, each more than once.
+@lru_cache(maxsize=8)
+def _kind_of(parts: tuple[str, ...], name: str, chosen: bool) -> tuple[str, Place]:
     found, own = place_of(parts), named(name)
     if own is not None:
         found = Place(own.account, found.kind or own.kind, own.region, own.year, own.month, own.day)

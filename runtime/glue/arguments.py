@@ -85,6 +85,8 @@ def parse(argv: Sequence[str]) -> Options:
         raise ArgumentError(f"--task {values['task']}: no such task; it is load or compact")
     if values["task"] == "compact" and values["rebuild"]:
         raise ArgumentError("--task compact takes no --rebuild; run them one after the other")
+    if values["rebuild"] and values["folders"]:
+        raise ArgumentError("--rebuild takes no --folders; it finds the flat files of its days itself")
     promote = tuple(path for path in values["promote"].split(",") if path) or PROMOTE
     try:
         columns(promote)

@@ -18,8 +18,9 @@ from runtime.glue.storage import File, Storage, read
 VERIFIED = "_state/verified.json"
 _MARGIN = timedelta(hours=1)  # bookmarks too look back: S3 may show files out of the order of their times
 # Glue's text readers are JSON and CSV. As CSV with a separator that JSON text cannot hold, and no quotes, a line comes
-# as one column, untouched, and bookmarks work.
-_LINE = {"separator": "\u0001", "quoteChar": "-1", "withHeader": False, "attachFilename": "_file"}
+# as one column, untouched, and bookmarks work. If it cuts at a bare CR, which is not documented, each piece is a line.
+_SEPARATOR = "\u0001"
+_LINE = {"separator": _SEPARATOR, "quoteChar": "-1", "withHeader": False, "attachFilename": "_file"}
 
 
 class Context(Protocol):
@@ -55,6 +56,9 @@ class Glue:
     def lines(self, source: Storage, folders: Sequence[str]) -> DataFrame:
         """Lines of the flat files in these folders that the bookmark has not passed, as `source.lines` gives them."""
         self._bookmark.init(self._name, self._arguments)
+        nothing = self.spark.createDataFrame([], "value string, _file string, _at bigint")
+        if not folders:  # a source without paths is an error
+            return nothing
         frame = self._context.create_dynamic_frame.from_options(
             connection_type="s3",
             connection_options={"paths": [source.uri(f"{name}/") for name in folders], "recurse": True},
@@ -62,10 +66,11 @@ class Glue:
             format_options=_LINE,
             transformation_ctx="flatfiles",
         ).toDF()
-        line = [name for name in frame.columns if name != "_file"]
-        if not line:  # nothing new: a frame without columns
-            return self.spark.createDataFrame([], "value string, _file string, _at bigint")
-        return marked(frame.select(F.col(line[0]).alias("value"), "_file"))
+        parts = [name for name in frame.columns if name != "_file"]
+        if not parts:  # nothing new: a frame without columns
+            return nothing
+        # More than one part has only a line that holds the separator: it is no JSON, and goes to quarantine whole.
+        return marked(frame.select(F.concat_ws(_SEPARATOR, *parts).alias("value"), "_file"))
 
     def commit(self) -> None:
         """Move the bookmark; only now are the files read once and for all."""

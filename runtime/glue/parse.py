@@ -4,11 +4,12 @@ Input is a DataFrame of lines: `value` (the line), `_file` (where it stood), `_a
 """
 
 from collections.abc import Iterable
+from secrets import token_hex
 
 from pyspark.sql import Column as Expression
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's own pages have it
-from pyspark.sql.types import StringType, StructField, StructType
+from pyspark.sql.types import MapType, StringType, StructField, StructType
 
 from runtime.events.columns import PARTITION, Column
 
@@ -18,8 +19,11 @@ EVENT = ("recipientaccountid", "eventid")  # with the day, what makes two copies
 KEYS = ("eventtime", *EVENT)
 REASON = "_reason"
 HASH = "_hash"
-_CORRUPT = "_corrupt"
 _ONCE = "_once"
+# Spark's parser stops after the first value of a line and says nothing of the rest. So each line is parsed as the first
+# of two values of a map: whatever follows its object then breaks the map, or makes it longer, or hides the second. No
+# line can know the keys.
+_LINE, _END = (f"_{token_hex(8)}{n}" for n in "12")
 
 
 def parsed(lines: DataFrame, names: Iterable[str]) -> DataFrame:
@@ -28,15 +32,19 @@ def parsed(lines: DataFrame, names: Iterable[str]) -> DataFrame:
     Only the named columns are materialised; `eventtime`, account and event id must be among them.
     """
     names = tuple(names)
-    schema = StructType([StructField(name, StringType()) for name in (*names, _CORRUPT)])
-    options = {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": _CORRUPT}
+    schema = MapType(StringType(), StructType([StructField(name, StringType()) for name in names]))
+    wrapped = F.concat(F.lit(f'{{"{_LINE}":'), F.col("value"), F.lit(f',"{_END}":null}}'))
     # A number that cannot be computed twice keeps a filter on it above the parse, which would be done again below.
     once = F.monotonically_increasing_id().alias(_ONCE)
-    row = lines.select(*LINE, once, F.from_json("value", schema, options).alias("_row"))
+    row = lines.select(*LINE, once, F.from_json(wrapped, schema.json()).alias("_both"))
+    row = row.withColumn("_row", F.map_values("_both")[0])
     columns = [F.col(f"_row.`{name}`").alias(name) for name in names]
     eventtime, identity = F.col("_row.eventtime"), F.col("_row.eventid")
+    key = F.map_keys("_both")
+    is_whole = (F.size(key) == 2) & (key[0] == _LINE) & (key[1] == _END) & F.col("_row").isNotNull()
     reason = (
-        F.when(F.col("_row").isNull() | F.col(f"_row.{_CORRUPT}").isNotNull(), "not one JSON object of text values")
+        F.when(~F.coalesce(is_whole, F.lit(False)), "not one JSON object of text values")
+        .when(~is_text(F.col("value")), "not UTF-8")  # the parser would put U+FFFD in its place
         .when(eventtime.isNull(), "no eventtime")
         .when(instant(eventtime).isNull(), "eventtime is no time")
         .when(identity.isNull(), "no eventid")
@@ -78,6 +86,12 @@ def rows(lines: DataFrame, columns: Iterable[Column]) -> DataFrame:
     good = parsed(lines, (c.name for c in columns)).filter(F.col(REASON).isNull())
     typed = (instant(F.col(c.name)).alias(c.name) if c.type == "timestamp" else F.col(c.name) for c in columns)
     return good.select(*typed, DATE, HASH, "_file", "_at")
+
+
+def is_text(line: Expression) -> Expression:
+    """Whether the bytes of a line are UTF-8."""
+    content = line.cast("binary")
+    return F.encode(F.decode(content, "UTF-8"), "UTF-8") == content
 
 
 def instant(text: Expression) -> Expression:

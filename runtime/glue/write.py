@@ -8,7 +8,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from runtime.glue.commit import Run
 from runtime.glue.layout import ROW_GROUP_BYTES, SLOT_ROWS, Piece, laid_out
-from runtime.glue.parse import DATE, REASON
+from runtime.glue.parse import DATE, REASON, is_text
 from runtime.glue.storage import Storage
 
 ROWS, LINES, DIFFERS = "rows", "lines", "differs"
@@ -33,13 +33,12 @@ def write_rows(
 def write_lines(spark: SparkSession, lake: Storage, run: Run, bad: DataFrame) -> int:
     """Stage lines that are no rows, with file, reason and the line itself; their number."""
     text = F.col("value")
-    is_text = F.encode(F.decode(text.cast("binary"), "UTF-8"), "UTF-8") == text.cast("binary")
     said = F.struct(
         F.lit("line").alias("kind"),
         F.col(REASON).alias("reason"),
         F.col("_file").alias("source"),
-        F.when(is_text, text).alias("line"),
-        F.when(~is_text, F.base64(text.cast("binary"))).alias("line_base64"),
+        F.when(is_text(text), text).alias("line"),
+        F.when(~is_text(text), F.base64(text.cast("binary"))).alias("line_base64"),
     )
     return _write_text(spark, lake, run, LINES, bad.select(F.to_json(said).alias("value")))
 

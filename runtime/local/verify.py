@@ -275,5 +275,6 @@ def _read_keys(path: Path) -> dict[str, Any]:
             return {"": load_pem_public_key(content)}
         return {"": load_der_public_key(base64.b64decode(content, validate=False))}
     except (OSError, ValueError, KeyError, TypeError, binascii.Error) as error:
+        why = getattr(error, "strerror", None) or error
         cure = "give the output of `aws cloudtrail list-public-keys`, or one key as PEM or base64"
-        raise InputError(f"{path}: no public key ({error}); {cure}") from error
+        raise InputError(f"{path}: no public key ({why}); {cure}") from error

@@ -18,6 +18,7 @@ STACKS = ["acme-dev", "acme-prod"]
         (["configs/acme-prod.yaml"], ["acme-prod"]),
         (["configs/acme-prod.yaml", "configs/acme-dev.yaml"], STACKS),
         (["configs/gone.yaml"], []),
+        (["Pulumi.acme-prod.yaml"], ["acme-prod"]),
         (["configs/defaults.yaml"], STACKS),
         (["configs/examples/minimal.yaml"], []),
         (["configs/model.py"], STACKS),

@@ -146,8 +146,12 @@ def test_object_lock(deploy: Any) -> None:
 
 
 def test_access_logs(deploy: Any) -> None:
-    """Accesses are logged where asked for, below the bucket's own name."""
-    stack = deploy({"logs": {"access_logs": {"bucket": "access"}}})
+    """Accesses are logged where asked for, below the bucket's own name or a given prefix."""
+    stack = deploy(
+        {"logs": {"access_logs": {"bucket": "access"}}, "lake": {"access_logs": {"bucket": "other", "prefix": "l/"}}}
+    )
+    lake = stack["aws:s3/bucketLogging:BucketLogging", "acme-prod-lake-access-logs"].inputs
+    assert (lake["targetBucket"], lake["targetPrefix"]) == ("other", "l/")
     inputs = stack["aws:s3/bucketLogging:BucketLogging", "acme-prod-logs-access-logs"].inputs
     assert (inputs["targetBucket"], inputs["targetPrefix"]) == ("access", "acme-prod-logs-111122223333-eu-central-1/")
 

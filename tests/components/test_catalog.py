@@ -39,6 +39,13 @@ def test_events_table(deploy: Any) -> None:
     }
 
 
+def test_first_day_as_asked_for(deploy: Any) -> None:
+    """A query sees nothing older, in any table."""
+    stack = deploy({"lake": {"catalog": {"first_date": "2024-05-06"}}})
+    ranges = {r.name: [v for k, v in r.inputs["parameters"].items() if k.endswith(".range")] for r in stack.of(TABLE)}
+    assert {tuple(found) for found in ranges.values() if found} == {("2024-05-06,NOW+1DAYS",)}
+
+
 def test_flat_table_is_text(deploy: Any) -> None:
     """`flatfiles` has the same columns, all strings, by the day in the log file's name."""
     found = table(deploy(), "flatfiles")
@@ -162,6 +169,16 @@ def test_ledger_tables_and_view(deploy: Any) -> None:
     assert f"CREATE OR REPLACE VIEW ledger AS\n{statement['originalSql']}\n" == ledger.athena()
     assert {c["name"]: c["type"] for c in statement["columns"]} == LEDGER_COLUMNS
     assert (found["name"], found["tableType"]) == ("ledger", "VIRTUAL_VIEW")
+
+
+@pytest.mark.parametrize("mode", list(CatalogMode))
+def test_an_operator_is_told_the_tables(deploy: Any, mode: CatalogMode) -> None:
+    """The output has every table and view that there is, or that crawlers will make, with its database."""
+    stack = deploy({"lake": {"catalog": {"mode": mode}}})
+    made = {f"acme_prod.{r.inputs['name']}" for r in stack.of(TABLE)}
+    crawled = {"acme_prod.flatfiles", "acme_prod.parquettrails"}
+    assert set(stack.outputs["acme-prod"]["tables"]) == made | crawled
+    assert len(stack.outputs["acme-prod"]["tables"]) == len(made | crawled)
 
 
 def test_no_ledger_where_crawlers_make_the_tables(deploy: Any) -> None:

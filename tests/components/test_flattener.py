@@ -12,6 +12,7 @@ from components.flattener import BundleError
 from components.settings import Architecture, KmsMode
 from runtime.events.columns import PROMOTE
 from tests.components.recorder import Stack
+from tests.conftest import ARCH
 
 FUNCTION = ("aws:lambda/function:Function", "acme-prod-flattener")
 settings = importlib.import_module("runtime.lambda.settings")
@@ -36,6 +37,16 @@ def test_the_function_starts_with_its_environment(deploy: Any) -> None:
     assert read.output_bucket == "acme-prod-lake-111122223333-eu-central-1"
     assert (read.output_owner, read.log_owner, read.kms_key) == ("111122223333", "111122223333", key)
     assert (read.promote, read.unpacked_limit) == (("requestParameters.bucketName",), 2048 << 20)
+
+
+def test_size_and_owner_as_asked_for(deploy: Any) -> None:
+    """Memory, time and processor reach the function, and the owner of somebody else's bucket its environment."""
+    existing = {"bucket": "archive", "account": "999988887777", "notification": "exclusive"}
+    size = {"memory_mb": 1024, "timeout_seconds": 120}
+    stack = deploy({"trail": {"mode": "none"}, "logs": {"existing": existing}, "lake": {"flattener": size}})
+    inputs = stack[FUNCTION].inputs
+    assert (inputs["memorySize"], inputs["timeout"], inputs["architectures"]) == (1024, 120, ["arm64"])
+    assert environment(stack)["TRAILSIGHT_LOG_OWNER"] == "999988887777"
 
 
 def test_shipped_paths_do_not_fill_the_environment(deploy: Any) -> None:
@@ -108,6 +119,15 @@ def test_bundle_of_another_version(deploy: Any, bundle: Path, name: str, content
         match=f"^build/flattener.zip has another {name} than here; make it anew with `make bundle ARCH=arm64`$",
     ):
         deploy()
+
+
+def test_the_real_bundle_is_taken(zipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `make bundle` makes of this checkout, bytecode and all, is no other version."""
+    assert [
+        name for name in zipfile.ZipFile(zipped).namelist() if name.startswith("runtime/") and name.endswith(".pyc")
+    ]
+    monkeypatch.setattr(flattener, "BUNDLE", zipped)
+    flattener.check_bundle(Architecture(ARCH))
 
 
 def test_bundle_stands_where_make_puts_it() -> None:

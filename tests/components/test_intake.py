@@ -102,6 +102,8 @@ def test_somebody_elses_bucket_through_eventbridge(deploy: Any) -> None:
     """With EventBridge, a rule on new log files of that bucket sends to the queue; the bucket is not touched."""
     stack = deploy(existing(Notification.EVENTBRIDGE))
     rule = stack["aws:cloudwatch/eventRule:EventRule", "acme-prod-queue-rule"]
+    assert rule.json("eventPattern")["source"] == ["aws.s3"]
+    assert rule.json("eventPattern")["detail-type"] == ["Object Created"]
     assert rule.json("eventPattern")["detail"] == {
         "bucket": {"name": ["archive"]},
         "object": {"key": [{"wildcard": "o-1/AWSLogs/*.json.gz"}]},

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from components.settings import KmsMode
 from runtime.glue.arguments import Options, parse
 from runtime.glue.deployment import MODULES
+from tests.glue.permissions import documented, folder
 
 JOB = ("aws:glue/job:Job", "acme-prod-parquet")
 OBJECT = "aws:s3/bucketObjectv2:BucketObjectv2"
@@ -52,6 +54,16 @@ def test_one_run_at_a_time_with_a_bookmark(deploy: Any) -> None:
     assert (inputs["glueVersion"], inputs["workerType"], inputs["numberOfWorkers"]) == ("5.1", "G.1X", 2)
 
 
+def test_size_as_asked_for(deploy: Any) -> None:
+    """Workers, their type, the time that a run may take and the retention of its logs are the settings'."""
+    job = {"workers": 5, "worker_type": "G.2X", "timeout_minutes": 40, "log_retention_days": 7}
+    stack = deploy({"lake": {"job": job}})
+    inputs = stack[JOB].inputs
+    assert (inputs["numberOfWorkers"], inputs["workerType"], inputs["timeout"]) == (5, "G.2X", 40)
+    groups = [r for r in stack.of("aws:cloudwatch/logGroup:LogGroup") if r.name.startswith("acme-prod-parquet")]
+    assert {r.inputs["retentionInDays"] for r in groups} == {7}
+
+
 def test_scripts_by_their_content(deploy: Any) -> None:
     """Scripts stand below a hash of their files and are never deleted: a running job keeps what it started with."""
     stack = deploy()
@@ -86,3 +98,25 @@ def test_logs_with_an_end(deploy: Any) -> None:
     prefix = stack[JOB].inputs["defaultArguments"]["--custom-logGroup-prefix"]
     groups = [r.inputs for r in stack.of("aws:cloudwatch/logGroup:LogGroup") if r.name.startswith("acme-prod-parquet")]
     assert [(g["name"], g["retentionInDays"]) for g in groups] == [(f"{prefix}/error", 30), (f"{prefix}/output", 30)]
+
+
+def test_the_table_of_permissions_is_the_policy(deploy: Any) -> None:
+    """docs/parquet-job.md lists each pair of action and resource that the role may use, and no other."""
+    stack = deploy({"lake": {"encryption": {"kms": KmsMode.CREATE}}})
+    name = "acme-prod-parquet-role-policy"
+    bucket = f"arn:aws:s3:::{LAKE.removeprefix('s3://')}"
+    allowed = set()
+    for statement in stack["aws:iam/rolePolicy:RolePolicy", name].json("policy")["Statement"]:
+        assert statement["Effect"] == "Allow"
+        spaces = statement.get("Condition", {}).get("StringEquals", {}).get("cloudwatch:namespace", [])
+        for resource in spaces or statement["Resource"]:
+            on = resource
+            if resource == bucket:
+                on = "bucket"
+            elif resource.startswith(f"{bucket}/"):
+                on = folder(resource.removeprefix(f"{bucket}/"))
+                assert resource in (f"{bucket}/{on}*", f"{bucket}/{on}")
+            elif resource.startswith("arn:"):
+                on = {"kms": "key", "glue": "job", "logs": "logs"}[resource.split(":")[2]]
+            allowed |= {(action, on) for action in statement["Action"]}
+    assert allowed == set(documented())

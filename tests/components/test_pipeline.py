@@ -15,10 +15,11 @@ import pytest
 import yaml
 
 from components.fields import fields
+from components.flattener import BundleError
 from components.mistakes import SettingsError
 from components.pipeline import CloudTrailPipeline
 from components.settings import CloudTrailPipelineArgs, KmsMode, Notification
-from configs.loader import load
+from configs.loader import ConfigError, load
 from tests.components.recorder import Stack, run
 
 REPO = Path(__file__).parents[2]
@@ -211,6 +212,13 @@ def test_mistakes_are_refused_before_anything_is_registered(deploy: Any) -> None
     with pytest.raises(SettingsError) as refused:
         deploy({"lake": {"flattener": {"concurrency": 1}}, "logs": {"encryption": {"kms": KmsMode.GIVEN}}})
     assert len(refused.value.mistakes) == 2
+
+
+@pytest.mark.parametrize("error", [ConfigError, SettingsError, BundleError])
+def test_a_users_mistake_is_no_crash(error: type[Exception]) -> None:
+    """Pulumi shows the text of these alone; of every other error the program's source and a traceback come first."""
+    assert issubclass(error, pulumi.RunError)
+    assert issubclass(error, ValueError)
 
 
 def test_long_names_fit(deploy: Any) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from components.policies import LOG_BUCKET_SIDS
 from components.settings import CatalogMode, KmsMode, Notification, TrailMode
 from tests.components.recorder import Stack
 from tests.iam.evaluate import ANONYMOUS, Policy, allowed, mutations
@@ -198,7 +199,8 @@ QP, TP, AP = "acme-prod-queue-policy", "acme-prod-trail-topic-policy", "acme-pro
 ENCRYPTS = {**BY_TRAIL, ENCRYPTED_FOR: TRAIL}
 DELIVERS = {**BY_TRAIL, ACL: FULL}
 SENDS = {SOURCE: LOGS, ACCOUNT: HERE}
-MOVED = lake("flatfiles", "parquettrails", "quarantine", "metrics", "_job", "_state")
+WRITTEN = lake("parquettrails", "quarantine", "metrics", "_job", "_state")
+DELETED = lake("flatfiles", "parquettrails", "_job", "_state")
 TABLE = arn("glue", "table/acme_prod/parquettrails")
 WORKGROUP = arn("athena", "workgroup/acme-prod-athena")
 ATHENAS_CATALOG = arn("athena", "datacatalog/AwsDataCatalog")
@@ -225,7 +227,10 @@ MAY = [
     Ask(F, "decrypts log files", FLATTENER, "kms:Decrypt", (LOG_KEY,)),
     Ask(F, "encrypts flat files", FLATTENER, "kms:Decrypt kms:GenerateDataKey", (LAKE_KEY,)),
     Ask(P, "reads its code", PARQUET, "s3:GetObject", lake("scripts")),
-    Ask(P, "moves files", PARQUET, "s3:GetObject s3:PutObject s3:DeleteObject s3:AbortMultipartUpload", MOVED),
+    Ask(P, "reads files", PARQUET, "s3:GetObject", (*lake("flatfiles"), *WRITTEN)),
+    Ask(P, "asks whether a folder is a file", PARQUET, "s3:GetObject", (f"{LAKE}/parquettrails", f"{LAKE}/_job")),
+    Ask(P, "writes files", PARQUET, "s3:PutObject s3:AbortMultipartUpload", WRITTEN),
+    Ask(P, "deletes what it replaces or moves", PARQUET, "s3:DeleteObject", DELETED),
     Ask(P, "lists the lake", PARQUET, "s3:ListBucket s3:GetBucketLocation s3:ListBucketMultipartUploads", (LAKE,)),
     Ask(P, "keeps its bookmark", PARQUET, "glue:GetJob glue:GetJobRun glue:GetJobBookmark", (JOB,)),
     Ask(P, "writes its log", PARQUET, "logs:CreateLogGroup logs:CreateLogStream logs:PutLogEvents", (JOB_LOG,)),
@@ -312,8 +317,10 @@ MAY_NOT = [
     Ask(P, "cannot list the log bucket", PARQUET, "s3:ListBucket", (LOGS,)),
     Ask(P, "leaves the ledger alone", PARQUET, "s3:GetObject s3:PutObject s3:DeleteObject", lake("ledger")),
     Ask(P, "reads nobody's results", PARQUET, "s3:GetObject s3:DeleteObject", lake("results")),
-    Ask(P, "aborts nobody's upload", PARQUET, "s3:AbortMultipartUpload s3:ListMultipartUploadParts", lake("results")),
-    Ask(P, "deletes no version", PARQUET, "s3:DeleteObjectVersion", MOVED),
+    Ask(P, "aborts nobody's upload", PARQUET, "s3:AbortMultipartUpload", lake("results")),
+    Ask(P, "writes no flat file", PARQUET, "s3:PutObject s3:AbortMultipartUpload", lake("flatfiles")),
+    Ask(P, "keeps quarantine and metrics", PARQUET, "s3:DeleteObject", lake("quarantine", "metrics")),
+    Ask(P, "deletes no version", PARQUET, "s3:DeleteObjectVersion", (*WRITTEN, *DELETED)),
     Ask(P, "changes no bucket", PARQUET, "s3:DeleteBucketPolicy s3:PutLifecycleConfiguration", (LAKE,)),
     Ask(P, "changes no job", PARQUET, "glue:UpdateJob glue:ResetJobBookmark", (JOB,)),
     Ask(P, "looks at no other job", PARQUET, "glue:GetJobRun", (arn("glue", "job/other"),)),
@@ -531,6 +538,11 @@ def test_no_weakening_goes_unnoticed(form: str, policies: Given) -> None:
         )
     }
     assert unnoticed == {(name, what) for name, what in HARMLESS if name in names}
+
+
+def test_the_log_buckets_sids_are_known(policies: Given) -> None:
+    """Additional statements are refused with a Sid that the policy has itself."""
+    assert {one["Sid"] for one in policies("full").documents[BUCKET]["Statement"]} == LOG_BUCKET_SIDS
 
 
 OPENED = {

@@ -28,6 +28,13 @@ def test_the_default_trail(deploy: Any) -> None:
     assert not {"kmsKeyId", "insightSelectors", "cloudWatchLogsGroupArn", "snsTopicName"} & set(inputs)
 
 
+def test_where_it_delivers(deploy: Any) -> None:
+    """Below the prefix that the bucket's policy, the notification and the flattener's role name too."""
+    stack = deploy({"logs": {"prefix": "audit"}})
+    assert stack[TRAIL].inputs["s3KeyPrefix"] == "audit"
+    assert "s3KeyPrefix" not in deploy()[TRAIL].inputs
+
+
 def test_the_trail_is_protected(deploy: Any) -> None:
     """A destroy does not stop the evidence: the trail must be unprotected first."""
     assert deploy()[TRAIL].protect

@@ -201,6 +201,34 @@ def said(args, region: str = "eu-central-1", name: str = "acme") -> list[str]:
             ["lake.enabled: false leaves nothing to deploy beside logs.existing; switch the lake on"],
         ),
         (
+            {
+                "logs": {
+                    "additional_policy_statements": [
+                        "Effect: Allow",
+                        {"Sid": "TrailWrite", "Effect": "Allow"},
+                        {"Effect": "allow"},
+                        {"Sid": "Mine", "Effect": "Deny"},
+                        {"Sid": "Mine", "Effect": "Deny"},
+                        pulumi.Output.from_input({}),
+                    ]
+                }
+            },
+            [
+                (
+                    "logs.additionalPolicyStatements[0]: must be a statement as IAM writes it, with Effect: Allow or Deny; write"
+                    " its keys below the dash"
+                ),
+                (
+                    "logs.additionalPolicyStatements[1]: another statement of the policy has the Sid TrailWrite too; take another"
+                ),
+                (
+                    "logs.additionalPolicyStatements[2]: must be a statement as IAM writes it, with Effect: Allow or Deny; write"
+                    " its keys below the dash"
+                ),
+                "logs.additionalPolicyStatements[4]: another statement of the policy has the Sid Mine too; take another",
+            ],
+        ),
+        (
             {"logs": {"bucket_name": "same"}, "lake": {"bucket_name": "same"}},
             [
                 (

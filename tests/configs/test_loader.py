@@ -67,7 +67,14 @@ def loaded(folder: Path, text: str, environ: dict[str, str] | None = None):
         ),
         ("lake:", "lake: has no value; write {} for all its defaults, or take the key out"),
         ("lake: {bucketName: }", "lake.bucketName: has no value; give one, or take the key out"),
-        ("lake: {bucketName: Acme}", None),
+        ("logs: {bucketName: Acme}", None),
+        (
+            "lake: {bucketName: acme.lake}",
+            (
+                "lake.bucketName: must be a bucket's name without dots, which Spark cannot reach by TLS: 3 to 63 lower-case"
+                " letters, digits and hyphens, no beginning that AWS keeps for itself, got 'acme.lake'"
+            ),
+        ),
         ("trail: {dataEvents: [{readWrite: all}]}", "trail.dataEvents[0].type: is missing; give it"),
         (
             "logs: {encryption: {kms: given, keyArn: alias/logs}}",
@@ -112,7 +119,7 @@ def test_a_mistake_is_one_sentence_with_its_line(folder: Path, text: str, said: 
     """File, line, key, what it must be, and what stands there."""
     if said is None:
         said = (
-            "lake.bucketName: must be a bucket's name: 3 to 63 lower-case letters, digits, hyphens and dots,"
+            "logs.bucketName: must be a bucket's name: 3 to 63 lower-case letters, digits, hyphens and dots,"
             " no beginning that AWS keeps for itself, got 'Acme'"
         )
     assert report(folder, ACCOUNT + text) == [f"2: {said}"]

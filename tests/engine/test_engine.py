@@ -52,6 +52,27 @@ def test_up_then_no_changes(up):
     assert {s["op"] for s in up.preview()["steps"]} == {"same"}
 
 
+def test_quicksight_comes_and_goes(up):
+    """With QuickSight added everything of it is made, nothing is left to do, and without it only templates stay."""
+    before = up.cloud.existing()
+    up.configure(f"{CONFIG}quicksight: {{groups: {{owners: [sec], readers: [all]}}, users: {{owners: [eve]}}}}\n")
+    up.up()
+    made = up.cloud.existing() - before
+    assert {found for found in made if "cloudformation" in found} == {
+        "aws:cloudformation/stack:Stack test-quicksight-analysis",
+        "aws:cloudformation/stack:Stack test-quicksight-dashboard",
+    }
+    assert {found for found in made if "metricAlarm" in found} == {
+        f"aws:cloudwatch/metricAlarm:MetricAlarm test-refresh-{key}" for key in ("events", "gaps", "files")
+    }
+    assert up.ok("stack", "output", "dashboard_url").strip().endswith("/sn/dashboards/test-dashboard")
+    assert {s["op"] for s in up.preview()["steps"]} == {"same"}
+    up.configure(CONFIG)
+    up.up()
+    assert up.cloud.existing() == before | scripts(made)
+    assert len(scripts(made)) == 2
+
+
 def test_a_change_updates_what_it_touches(up):
     """A changed setting is an update of the function and of nothing else."""
     up.configure(CONFIG.replace("memoryMb: 512", "memoryMb: 1024"))
@@ -149,6 +170,18 @@ def test_mistakes_have_their_lines(stack):
     assert (
         "configs/test.yaml:3: lake.flattener.memorymb: is no key; did you mean memoryMb?" in done.stdout + done.stderr
     )
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "unhandled exception" not in done.stdout + done.stderr
+
+
+def test_the_external_id_is_a_secret(stack):
+    """What the deploying role's trust policy asks for stands nowhere in the state in clear text."""
+    stack.configure(CONFIG + "deploy: {role: trailsight-deploy, externalId: acme-7f3a-only-ours}\n")
+    stack.up()
+    state = stack.ok("stack", "export")
+    assert "trailsight-deploy" in stack.ok("stack", "export", "--show-secrets")
+    assert "acme-7f3a-only-ours" in stack.ok("stack", "export", "--show-secrets")
+    assert "acme-7f3a-only-ours" not in state
 
 
 def test_previews_agree(stack):

@@ -128,6 +128,44 @@ def test_the_short_way_agrees_on_any_record(fields, space):
     assert_both_ways_agree(write(Object([*known, *fields]), space).encode("utf-8", "surrogatepass"))
 
 
+GOOD = b'{"eventTime":"2024-02-29T00:00:00Z","eventID":"e","readOnly":true,"userIdentity":{"type":"Root"}}'
+
+
+def test_an_array_gives_its_records_lines(real_records):
+    """Many real records at once are the lines of each, in their order."""
+    array = b"[" + b",".join([*real_records, GOOD]) + b"]"
+    each = [MADE(record, "AWSLogs/é") for record in (*real_records, GOOD)]
+    odd = [r for r in real_records if FlatMaker(MAKER).lines(b"[" + r + b"]", "k") is None]
+    assert len(odd) < len(real_records) / 100
+    usual = [record for record in (*real_records, GOOD) if record not in odd]
+    lines = FlatMaker(MAKER).lines(b"[" + b",".join(usual) + b"]", "AWSLogs/é")
+    assert lines == [line for record, line in zip((*real_records, GOOD), each, strict=True) if record not in odd]
+    assert (FlatMaker(MAKER).lines(array, "k") is None) == bool(odd)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        GOOD.replace(b'"eventID"', b'"eventID":"x","eventID"'),
+        GOOD.replace(b'"eventID"', b'"\\u0065ventID"'),
+        GOOD.replace(b'"userIdentity"', b'"userIdentity":{"type":"IAMUser"},"userIdentity"'),
+        GOOD.replace(b'"type"', b'"type":"IAMUser","type"'),
+        GOOD.replace(b'"readOnly"', b'"requestParameters":{"a":1},"requestParameters":{"b":1},"readOnly"'),
+        GOOD.replace(b'"readOnly"', b' "readOnly"'),
+        GOOD.replace(b'"readOnly"', b'"errorCode":null,"readOnly"'),
+        GOOD.replace(b'"readOnly"', b'"requestParameters": {"a":1},"readOnly"'),
+        GOOD.replace(b'"readOnly"', b'"new":1,"readOnly"'),
+        GOOD.replace(b'"e"', b'"\\/"'),
+    ],
+)
+def test_an_odd_record_is_left_to_its_own_line(record):
+    """One with a key twice, spaces, other spellings or unknown fields: the array is refused, wherever it stands."""
+    for array in ([record], [record, GOOD], [GOOD, GOOD, record]):
+        assert FlatMaker(MAKER).lines(b"[" + b",".join(array) + b"]", "k") is None
+    assert FlatMaker(MAKER).lines(b"[" + GOOD + b"]", "k") == [MADE(GOOD, "k")]
+    assert_both_ways_agree(record)
+
+
 @pytest.mark.parametrize(
     "promote", [(), ("requestParameters.bucketName",), ("requestParameters.bucketname", "requestParameters.key")]
 )

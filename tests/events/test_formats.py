@@ -5,13 +5,14 @@ import io
 import json
 import sys
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.events import elements
 from runtime.events.elements import BadFile, Broken, Source
-from runtime.events.formats import records
+from runtime.events.formats import records, records_together
 
 A = b'{"eventVersion":"1.08","eventTime":"2024-05-06T07:08:09Z","n":1.10}'
 B = b'{"eventVersion":"1.08","eventTime":"2024-05-06T07:08:10Z","a":[{"x":"},{"},{"y":"]}"}]}'
@@ -382,6 +383,33 @@ def test_any_chunk_size_gives_the_same_records(found, chunk, array):
         assert cut(content.encode()) == [record.encode() for record in found]
     finally:
         elements.CHUNK = before
+
+
+@settings(max_examples=300, deadline=None)
+@given(found=st.lists(hostile_record, max_size=8), chunk=st.integers(1, 200), refused=st.sampled_from(["", "é", "}"]))
+def test_records_taken_together_are_the_same_ones(found, chunk, refused):
+    """What is offered is valid arrays of whole records, in their order; what is refused comes one by one between them."""
+
+    def together(array: bytes) -> list[bytes] | None:
+        if refused and refused in array.decode():
+            return None
+        try:
+            return [bytes(raw) for raw in msgspec.json.decode(array, type=list[msgspec.Raw])]
+        except msgspec.MsgspecError:
+            return None
+
+    content = b'{"Records":[' + ",".join(found).encode() + b"]}"
+    before, elements.CHUNK = elements.CHUNK, chunk
+    try:
+        given_out = list(records_together(io.BytesIO(content), together))
+    finally:
+        elements.CHUNK = before
+    one_by_one = [record for piece in given_out for record in (piece if isinstance(piece, list) else [piece])]
+    assert one_by_one == [record.encode() for record in found]
+    if refused == "}":
+        assert given_out == one_by_one
+    elif not refused and chunk > 150 and len(found) > 3:
+        assert any(isinstance(piece, list) for piece in given_out)
 
 
 mutation = st.tuples(

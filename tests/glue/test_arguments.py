@@ -50,6 +50,10 @@ def test_compact_needs_no_source():
         ([*BOTH, "--rebuild", "2024-02-30..2024-03-01"], "--rebuild 2024-02-30..2024-03-01: no range of days"),
         ([*BOTH, "--folders", "May"], "--folders May: no range of days; write it as 2026-01-01..2026-01-31"),
         ([*BOTH, "--task", "compact", "--rebuild", "2024-05-01..2024-05-01"], "--task compact takes no --rebuild"),
+        (
+            [*BOTH, "--rebuild", "2024-05-01..2024-05-01", "--folders", "2024-05-01..2024-05-01"],
+            "--rebuild takes no --folders",
+        ),
         ([*BOTH, "--promote", "userAgent.x"], "--promote: 'userAgent.x' is in no free-form field"),
     ],
 )

@@ -1,18 +1,23 @@
 """The job takes every line to exactly one place, once, whatever the flat files hold and however often it runs."""
 
 import gzip
+import importlib
 import json
 import re
+from base64 import b64decode
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 pytest.importorskip("pyspark")
 
+from pyspark.errors import PySparkException
+
 from runtime.events.columns import COLUMNS, PARTITION
 from runtime.events.row import RowMaker
-from runtime.glue import backfills, layout, parse, source
+from runtime.glue import backfills, layout, parse, source, write
 from runtime.glue.arguments import Days
 from runtime.glue.storage import storage
 from tests.glue.flat import line, put
@@ -93,6 +98,89 @@ def test_every_line_goes_to_one_place(job):
     assert job.left() == []
 
 
+FAKE = Path(__file__).parent / "fake"
+BROKEN = "not one JSON object of text values"
+WHOLE = flat("good").rstrip(b"\n")
+
+
+@pytest.fixture(params=["plain", "glue", "glue-cuts-at-cr"])
+def reader(request, job, monkeypatch) -> list[str]:
+    """Arguments that have the job read with plain Spark, or with the two ways that Glue's reader may take."""
+    if request.param == "plain":
+        return []
+    monkeypatch.setenv("FAKE_BOOKMARK", str(job.lake.parent / "bookmark.json"))
+    monkeypatch.syspath_prepend(FAKE)
+    context = importlib.import_module("awsglue.context")
+    monkeypatch.setattr(context.GlueContext, "cuts_at_cr", request.param == "glue-cuts-at-cr")
+    return ["--JOB_NAME", "j", "--namespace", ""]
+
+
+def broken(job) -> list[tuple]:
+    """(flat file, reason, bytes) of each line in quarantine."""
+    return sorted(
+        (q["source"].rsplit("/", 1)[1], q["reason"], q["line"].encode() if "line" in q else b64decode(q["line_base64"]))
+        for q in job.quarantine()
+    )
+
+
+def test_a_line_is_one_object_and_nothing_else(job, reader):
+    """An object with anything behind or before it, another object above all, goes to quarantine whole: no part is lost."""
+    other = flat("other").rstrip(b"\n")
+    bad = [
+        WHOLE + other,
+        WHOLE + b" " + other,
+        WHOLE + b"," + other,
+        WHOLE + b',"b":"2"',
+        WHOLE + b" garbage",
+        WHOLE + b"]",
+        WHOLE + b"}",
+        WHOLE + b",",
+        WHOLE + b"],[" + other,
+        WHOLE + b',"b":null',
+        WHOLE + b',"b":{"c":"2"}',
+        WHOLE + b'},"b":{"c":"2"',
+        WHOLE + b"\0",
+        WHOLE + b"\x01" + other,
+        b"," + WHOLE,
+        b"[" + WHOLE + b"]",
+        b"\x01" + WHOLE,
+        b"",
+    ]
+    put(job.source, DAY, "f", *(line + b"\n" for line in bad), flat("e1"), b" " + flat("e2"))
+    metrics = job.run(*reader)
+    assert counts(metrics) == (19, 2, 0, 0, 17)
+    assert [row[1] for row in job.rows("eventid")] == ["e1", "e2"]
+    assert broken(job) == sorted(("f.gz", BROKEN, line) for line in bad if line)
+
+
+def test_a_line_that_is_not_utf_8(job):
+    """Bytes that are no text are kept as they are, in quarantine, and not replaced by a mark in a row."""
+    bad = [WHOLE.replace(b"good", byte) for byte in (b"caf\xe9", b"\xff", b"\x80", b"\xed\xa0\x80")]
+    put(job.source, DAY, "f", *(line + b"\n" for line in bad), flat("caf\u00e9"))
+    assert counts(job.run()) == (5, 1, 0, 0, 4)
+    assert [row[1] for row in job.rows("eventid")] == ["caf\u00e9"]
+    assert broken(job) == sorted(("f.gz", "not UTF-8", line) for line in bad)
+
+
+def test_a_bare_cr_loses_nothing(job, reader):
+    """Rows beside a CR come in, the rest goes to quarantine, whether the reader takes a CR for the end of a line or not."""
+    is_cut = "--JOB_NAME" in reader and importlib.import_module("awsglue.context").GlueContext.cuts_at_cr
+    one, two, three = (flat(f"e{n}").rstrip(b"\n") for n in (1, 2, 3))
+    within = WHOLE.replace(b'"good"', b'"go\rod"')
+    lines = [b"junk\r" + one, two + b"\r" + three, within, flat("e4").rstrip(b"\n") + b"\r", b"\r"]
+    put(job.source, DAY, "f", *(line + b"\n" for line in lines))
+    metrics = job.run(*reader)
+    if is_cut:
+        assert counts(metrics) == (7, 4, 0, 0, 3)
+        assert [row[1] for row in job.rows("eventid")] == ["e1", "e2", "e3", "e4"]
+        lost = [b"junk", *within.split(b"\r")]
+    else:
+        assert counts(metrics) == (5, 1, 0, 0, 4)
+        assert [row[1] for row in job.rows("eventid")] == ["e4"]
+        lost = [*lines[:3], b"\r"]
+    assert broken(job) == sorted(("f.gz", BROKEN, line) for line in lost)
+
+
 def test_keys_found_by_search_are_those_of_the_parse(spark, job):
     """For every line that is a row, however it is written, the first pass finds the event that the second parses."""
     plain = json.loads(flat("e1"))
@@ -112,6 +200,7 @@ def test_keys_found_by_search_are_those_of_the_parse(spark, job):
         ' {"eventtime":"2024-05-06T00:00:00Z","eventid":"x"}',
         '{ "eventtime":"2024-05-06T00:00:00Z","eventid":"x"}',
         '{"eventtime":"2024-05-06T00:00:00Z","eventid":"x","recipientaccountid":null}',
+        '{"eventtime"\r:"2024-05-06T00:00:00Z"\r,"eventid":\r"x"\r}\r',
     ]
     put(job.source, DAY, "f", *(text.encode() + b"\n" for text in odd))
     lines = source.lines(spark, storage(str(job.source)), [f"dt={DAY}"])
@@ -121,13 +210,36 @@ def test_keys_found_by_search_are_those_of_the_parse(spark, job):
     assert searched == parsed
 
 
-def test_nothing_to_do(job):
+def test_nothing_to_do(job, reader):
     """No folder, an empty one, or one without flat files: a record of zeros, and no files."""
-    assert counts(job.run()) == (0, 0, 0, 0, 0)
+    assert counts(job.run(*reader)) == (0, 0, 0, 0, 0)
     (job.source / f"dt={DAY}").mkdir()
     (job.source / f"dt={DAY}" / "README").write_text("no flat file")
-    assert counts(job.run()) == (0, 0, 0, 0, 0)
+    assert counts(job.run(*reader)) == (0, 0, 0, 0, 0)
     assert job.files() == []
+
+
+def test_files_and_row_groups_have_an_end(job, monkeypatch):
+    """No file has more rows than two slots, though one hour does, and a row group ends near its bytes: 16 MB."""
+    assert write.ROW_GROUP_BYTES == 16 << 20
+    monkeypatch.setattr(write, "ROW_GROUP_BYTES", 64 << 10)
+    monkeypatch.setattr(write, "SLOT_ROWS", 400)
+    put(job.source, DAY, "f", *(flat(f"e{n}") for n in range(1_000)))
+    assert job.run()["written"] == 1_000
+    footers = [pq.ParquetFile(job.lake / "parquettrails" / name).metadata for name in job.files()]
+    assert sorted(footer.num_rows for footer in footers) == [200, 800]
+    assert max(footer.num_row_groups for footer in footers) > 1
+
+
+def test_a_damaged_file_that_nobody_saw_fails_the_run(job, spark, monkeypatch):
+    """Not even a session that is set to skip corrupt files takes the part before the damage for the file."""
+    damaged = put(job.source, DAY, "f", *(flat(f"e{n}") for n in range(2_000)))
+    damaged.write_bytes(damaged.read_bytes()[:-1_000])
+    monkeypatch.setattr("runtime.glue.verify.damage", lambda _stream: None)
+    spark.conf.set("spark.sql.files.ignoreCorruptFiles", "true")
+    with pytest.raises(PySparkException, match="Unexpected end of input stream"):
+        job.run()
+    assert (job.files(), job.records()) == ([], [])
 
 
 def test_large_days_are_cut_and_sorted(job, monkeypatch):
@@ -319,7 +431,6 @@ def test_a_damaged_file_does_not_stop_the_rest_nor_come_back(job):
 
 def test_counts_that_do_not_balance_commit_nothing(job, monkeypatch):
     """If a row is lost on its way to the files, the job fails, and the lake and the next run know nothing of it."""
-    from runtime.glue import write
     from runtime.glue.metrics import Unbalanced
 
     put(job.source, DAY, "f", flat("e1"), flat("e2"))

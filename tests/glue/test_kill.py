@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("pyspark")
 
 from runtime.events.row import RowMaker
+from runtime.glue import compact
 from tests.conftest import REPO
 from tests.glue.conftest import JAVA, Job
 from tests.glue.flat import put
@@ -130,6 +131,15 @@ def test_killed_compaction(job, point, scattered):
     assert visible(job) == expected
     assert job.left() == []
     assert len(job.files()) == (3 if point == "job-commit" else 1)
+
+
+def test_one_call_deletes_what_a_compaction_replaces(job, scattered, monkeypatch):
+    """It joins no more files than one DeleteObjects call takes, so that no reader sees rows twice for longer."""
+    assert compact.DELETE_KEYS == 1_000
+    monkeypatch.setattr(compact, "DELETE_KEYS", 2)
+    shutil.copytree(scattered, job.lake)
+    assert [record["files_replaced"] for record in job.compact("--smallfiles", "2", "--promote", PROMOTE)] == [2]
+    assert len(job.files()) == 2
 
 
 @pytest.mark.long

@@ -232,6 +232,46 @@ def test_a_phone_shows_all_of_it_without_sideways_scrolling(browser: Any, html: 
     assert tab.errors == []
 
 
+# Texts of charts that leave their card, and on a wide screen tables that are wider than theirs.
+CUT_OFF = """() => [...document.querySelectorAll(".card:not(.kpi) .body")].flatMap(body => {
+    const { left, right } = body.getBoundingClientRect();
+    const texts = [...body.querySelectorAll("svg text")].filter(
+        text => text.textContent && text.getAttribute("opacity") !== "0");
+    const out = texts.filter(t => t.getBoundingClientRect().right > right + 1 || t.getBoundingClientRect().left < left - 1);
+    return [...out.map(t => t.textContent), ...(body.querySelector("table") && innerWidth > 1300 && body.scrollWidth > body.clientWidth
+        ? [body.closest(".card").id] : [])];
+})"""
+DRAWN = """() => [...document.querySelectorAll(".card:not(.kpi) .body")].every(b => b.querySelector("svg, table, .empty"))"""
+
+
+@in_browser
+@pytest.mark.parametrize("width", [1400, 1100, 390])
+def test_no_number_or_name_is_cut_off(width: int, browser: Any, html: Path) -> None:
+    """The number behind the longest bar, the legend's last name: all text of a chart is inside its card."""
+    tab = opened(browser, html, viewport={"width": width, "height": 844})
+    for sheet in load().sheets:
+        tab.click(f"[data-sheet={sheet.id}]")
+        tab.wait_for_function(DRAWN)
+        assert tab.evaluate(CUT_OFF) == [], sheet.id
+
+
+@in_browser
+def test_short_names_stay_apart(browser: Any, html: Path) -> None:
+    """An axis names a role without its ARN; the same role of two accounts has the account behind it."""
+    tab = opened(browser, html)
+    role = "arn:aws:iam::{}:role/path/etl"
+    names = [role.format("999900001111"), role.format("999900002222"), role.format("999900002222").replace("etl", "x")]
+    assert tab.evaluate("names => trailsight.shorts(names)", names) == [
+        "role/etl · 999900001111",
+        "role/etl · 999900002222",
+        "role/x",
+    ]
+    sso = "arn:aws:iam::999900001111:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Admin_0123456789abcdef"
+    assert tab.evaluate("names => trailsight.shorts(names)", [sso, "root"]) == ["SSO/Admin", "root"]
+    same = [role.format("999900001111"), role.format("999900001111").replace("path", "other")]
+    assert tab.evaluate("names => trailsight.shorts(names)", same) == same
+
+
 @in_browser
 def test_the_query_is_there_to_copy_and_the_view_to_send(browser: Any, html: Path, asked: Any) -> None:
     """The dialog shows the SQL with the filters in it; the address brings the same view back."""

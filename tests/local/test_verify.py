@@ -227,6 +227,8 @@ def test_wrong_use_is_one_sentence(folder, tmp_path):
     (tmp_path / "key").write_text("{}")
     with pytest.raises(InputError, match="no public key .*; give the output of `aws cloudtrail list-public-keys`"):
         verify(folder, tmp_path / "key")
+    with pytest.raises(InputError, match=r"none: no public key \(No such file or directory\); give the output"):
+        verify(folder, tmp_path / "none")
 
 
 def test_one_key_may_come_alone(folder, tmp_path):

@@ -52,7 +52,7 @@ def _color(visual: Visual) -> dict[str, Any]:
         "field": "c",
         "type": "nominal",
         "scale": {"domain": [], "range": []},
-        "legend": {"title": None, "orient": "top", "symbolType": "square", "labelLimit": 180, "columns": 5},
+        "legend": {"title": None, "orient": "top", "symbolType": "square"},
     }
 
 
@@ -91,13 +91,14 @@ def _bars(visual: Visual, measure: Measure) -> dict[str, Any]:
         "title": None,
         "sort": [],
         "scale": {"paddingInner": 0.25},
-        "axis": {"labelLimit": 220, "ticks": False, "domain": False, "grid": False},
+        "axis": {"ticks": False, "domain": False, "grid": False},
     }
+    value = _value()
     bars = {
         "mark": {"type": "bar", "cornerRadiusEnd": 2, "cursor": "pointer"},
         "encoding": {
             "y": y,
-            "x": _value() | {"stack": "zero"},
+            "x": {**value, "axis": {**value["axis"], "labelBound": True}, "stack": "zero"},
             "color": _color(visual),
             "order": {"field": "o", "type": "quantitative"},
             "tooltip": _tooltip(visual, measure, timed=False),

@@ -104,15 +104,25 @@ function labelled(name, value) {
   return name === "place" ? `${label.split(" · ")[0]} ${value.slice(id.length + 1)}` : `${label} (${value})`;
 }
 
-/** Short form for an axis: an ARN's resource, an account's name. */
+/** Short form for an axis: an ARN's resource, the permission set of an Identity Center role, an account's name. */
 function short(name) {
   const arn = /^arn:[^:]*:[^:]*:[^:]*:[^:]*:(.+)$/.exec(name);
-  return arn ? arn[1].replace(/^(role|user)\/.*\/([^/]+)$/, "$1/$2") : name.replace(/^(.+) · [^(]* ?\(\d{12}\)$/, "$1");
+  if (!arn) return name.replace(/^(.+) · [^(]* ?\(\d{12}\)$/, "$1");
+  return arn[1].replace(/^(role|user)\/.*\/([^/]+)$/, "$1/$2").replace(/^role\/AWSReservedSSO_(.+)_[0-9a-f]{16}$/, "SSO/$1");
 }
 
-/** Short names that stay different: where two would be equal, the whole. */
+/** The short form of an ARN with its account behind it. */
+function shortWithAccount(name) {
+  const account = /^arn:[^:]*:[^:]*:[^:]*:(\d{12}):/.exec(name);
+  return account ? `${short(name)} · ${short(labelled("account", account[1]))}` : name;
+}
+
+/** Short names that stay different: where two would be equal, with the account; where that does not help, the whole. */
 function shorts(names) {
-  const seen = new Map();
-  for (const name of names) seen.set(short(name), (seen.get(short(name)) ?? 0) + 1);
-  return names.map((name) => (seen.get(short(name)) > 1 ? name : short(name)));
+  let found = names.map(short);
+  for (const longer of [shortWithAccount, (name) => name]) {
+    const times = sum(found.map((name) => [name, 1]));
+    found = found.map((name, at) => (times.get(name) > 1 ? longer(names[at]) : name));
+  }
+  return found;
 }

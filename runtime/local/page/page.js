@@ -6,11 +6,17 @@ function draw() {
   const run = ++drawing;
   const main = byId("main");
   const sheet = data.sheets.find((s) => s.id === state.sheet);
-  main.replaceChildren(...sheet.rows.map((row) => make("div", { class: "row" }, ...row.visuals.map((v) => card(v, row.height)))));
+  main.replaceChildren(...sheet.rows.map((row) => make("div", rowLook(row), ...row.visuals.map((v) => card(v, row.height)))));
   for (const row of sheet.rows) for (const visual of row.visuals) if (run === drawing) fill(visual);
   drawFilters();
   document.querySelectorAll("#sheets button").forEach((b) => b.setAttribute("aria-selected", b.dataset.sheet === state.sheet));
   history.replaceState(null, "", address());
+}
+
+/** A row of numbers alone shares the width among them. */
+function rowLook(row) {
+  const numbers = row.visuals.every((visual) => visual.kind === "kpi");
+  return numbers ? { class: "row numbers", style: `--count:${row.visuals.length}` } : { class: "row" };
 }
 
 function card(visual, height) {
@@ -188,5 +194,5 @@ function shown(id) {
 }
 
 // For who looks from the browser's console, and for the tests.
-window.trailsight = { state, shown, query: (id) => queryOf(visuals.get(id)), choose: (id, row) => clicked(visuals.get(id), row) };
+window.trailsight = { state, shown, shorts, query: (id) => queryOf(visuals.get(id)), choose: (id, row) => clicked(visuals.get(id), row) };
 start();

@@ -4,8 +4,8 @@ function fill(visual) {
   const body = element.querySelector(".body");
   if (visual.kind === "kpi") return number(visual, element, body);
   if (visual.kind === "table") return table(visual, element, body);
-  const room = Math.max(3, Math.floor(body.clientHeight / 17)); // so many names stand apart
-  const rows = visual.timed ? overTime(visual, room) : visual.kind === "heatmap" ? matrix(visual, room - 4) : bars(visual, room);
+  const room = Math.max(3, Math.floor(body.clientHeight / 16)); // so many names stand apart
+  const rows = visual.timed ? overTime(visual, room) : visual.kind === "heatmap" ? matrix(visual, room - 4) : bars(visual, room, body.clientWidth);
   element.shown = rows.rows;
   if (!rows.rows.length) return body.replaceChildren(make("p", { class: "empty", text: "Nothing here under these filters." }));
   return chart(visual, body, rows);
@@ -97,16 +97,17 @@ function overTime(visual, room) {
   return { rows, colors, names };
 }
 
-function bars(visual, room) {
+function bars(visual, room, width) {
   const [x, color] = [visual.x[0], visual.color];
   const same = color && source(color) === source(x);
   const found = groups(visual, [source(x), ...(color && !same ? [source(color)] : [])]);
-  const categories = entries(visual, x, sum(found.map(({ places, values }) => [places[0], values[0]])), Math.min(visual.limit, room - 1));
   const colors = color ? entries(visual, color, sum(found.map(({ places, values }) => [places[1], values[0]])), 9) : [];
+  const names = shorts(colors.map((entry) => entry.name));
+  const free = Math.max(3, room - (color ? legendRows(names, width - nameLimit(width)) : 0) - 2); // beside the legend and the axis
+  const categories = entries(visual, x, sum(found.map(({ places, values }) => [places[0], values[0]])), Math.min(visual.limit, free));
   const [xRank, cRank] = [categories, colors].map((list) => new Map(list.map((entry, at) => [entry.place, at])));
   const [xRest, cRest] = [categories, colors].map((list) => list.findIndex((entry) => entry.rest));
   const labels = shorts(categories.map((entry) => entry.name));
-  const names = shorts(colors.map((entry) => entry.name));
   const cells = new Map();
   for (const { places: [xPlace, cPlace], values } of found) {
     const at = xRank.get(xPlace) ?? xRest;
@@ -147,10 +148,23 @@ function matrix(visual, room) {
   return { rows: [...cells.values()], colors: cs, names: cNames, order: xNames, rowOrder: cNames };
 }
 
-/** Room behind the longest bar for its number. */
-function stretched(rows) {
+/** Pixels that the longest of some texts takes at the charts' size, at the most. */
+const textWidth = (texts) => 6.3 * Math.max(0, ...texts.map((text) => text.length));
+
+/** Pixels between the names of the bars and the chart's right end. Names take half of a narrow chart at the most. */
+const nameLimit = (width) => Math.min(220, width / 2);
+const barRoom = (labels, width) => width - Math.min(nameLimit(width), textWidth(labels)) - 10;
+
+const LEGEND_LIMIT = 180; // pixels of a name
+/** How many names of a legend stand beside each other. */
+const legendColumns = (names, width) => Math.max(1, Math.floor(width / (Math.min(LEGEND_LIMIT, textWidth(names)) + 26)));
+const legendRows = (names, width) => Math.ceil(names.length / legendColumns(names, width));
+
+/** The scale of bars: `width` pixels, with room behind the longest for its number. */
+function stretched(rows, width) {
   const most = rows.reduce((top, row) => Math.max(top, row.total ?? 0), 0);
-  return { domainMax: most * 1.12, nice: false };
+  const number = 10 + textWidth(rows.map((row) => row.total_text ?? ""));
+  return { domainMax: most * (width / Math.max(width / 2, width - number)), nice: false };
 }
 
 function chart(visual, body, { rows, colors, names, order, rowOrder }) {
@@ -159,11 +173,16 @@ function chart(visual, body, { rows, colors, names, order, rowOrder }) {
   spec.width = Math.max(120, body.clientWidth);
   spec.height = Math.max(80, body.clientHeight);
   const layers = spec.layer ?? [spec];
+  const plotWidth = order && !rowOrder ? barRoom(order, spec.width) : spec.width - 45; // it begins where the axis does
   for (const { encoding } of layers) {
-    if (order && encoding.y?.field === "x") [encoding.y.sort, encoding.x.scale] = [order, stretched(rows)];
+    if (order && encoding.y?.field === "x") {
+      encoding.y.axis.labelLimit = nameLimit(spec.width);
+      encoding.y.sort = order;
+      encoding.x.scale = stretched(rows, plotWidth);
+    }
     if (order && encoding.x?.field === "x") encoding.x.sort = order;
     if (rowOrder || (visual.kind === "heatmap" && encoding.y?.field === "c")) encoding.y.sort = rowOrder ?? names;
-    if (encoding.color?.field === "c") encoding.color.legend.columns = Math.max(1, Math.floor(spec.width / 170));
+    if (encoding.color?.field === "c") Object.assign(encoding.color.legend, { columns: legendColumns(names, plotWidth), labelLimit: Math.min(LEGEND_LIMIT, plotWidth - 26) });
     if (encoding.color?.field === "c") encoding.color.scale = { domain: names, range: colours(visual, colors) };
     else if (encoding.color?.scale?.type === "symlog") encoding.color.scale.range = dark() ? ["#1d2a3f", "#7ea6f4", "#f4e3a1"] : ["#e8eef8", "#3565c4", "#16294f"];
     else if (encoding.color) encoding.color = { value: PALETTE[theme()][0] };

@@ -13,6 +13,8 @@ def state() -> Path:
 
 
 class GlueContext:
+    cuts_at_cr = True  # whether Glue's reader takes a bare CR for the end of a line is not documented
+
     def __init__(self, context):  # noqa: ARG002 - as the real one
         self.spark_session = SparkSession.builder.getOrCreate()
         self.create_dynamic_frame = self
@@ -23,6 +25,7 @@ class GlueContext:
         assert self.started, "the source was made before job.init: it would have no bookmark"
         assert (connection_type, format, transformation_ctx) == ("s3", "csv", "flatfiles")
         assert connection_options["recurse"] is True
+        assert connection_options["paths"], "no path given"
         assert format_options.pop("attachFilename") == "_file"
         assert format_options == {"separator": "\u0001", "quoteChar": "-1", "withHeader": False}
         format_options["attachFilename"] = "_file"
@@ -35,5 +38,9 @@ class GlueContext:
         spark = self.spark_session
         if not self.read:
             return spark.createDataFrame([], "struct<>")
-        lines = spark.read.option("sep", "\u0001").option("quote", "").csv(self.read)
-        return lines.withColumnRenamed("_c0", "col0").withColumn("_file", F.input_file_name())
+        reader = spark.read if self.cuts_at_cr else spark.read.option("lineSep", "\n")
+        lines = reader.text(self.read).select(
+            F.split("value", "\u0001").alias("parts"), F.input_file_name().alias("_file")
+        )
+        width = lines.agg(F.max(F.size("parts"))).first()[0] or 1
+        return lines.select(*(F.col("parts")[at].alias(f"col{at}") for at in range(width)), "_file")
