@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from tests.conftest import REPO
 
@@ -47,7 +48,7 @@ def requested(operation: str, parameters: Mapping[str, Any]) -> Iterator[Pair]:
         case _:
             yield _OBJECTS[operation], folder(parameters["Key"])
             if operation == "UploadPartCopy":
-                yield "s3:GetObject", folder(parameters["CopySource"]["Key"])
+                yield "s3:GetObject", folder(unquote(parameters["CopySource"]).partition("/")[2])  # BUCKET/KEY
 
 
 def folder(key: str) -> str:

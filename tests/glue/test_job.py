@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("pyspark")
 
-from pyspark.errors import PySparkException
+from py4j.protocol import Py4JJavaError
 
 from runtime.events.columns import COLUMNS, PARTITION
 from runtime.events.row import RowMaker
@@ -222,7 +222,7 @@ def test_nothing_to_do(job, reader):
 def test_files_and_row_groups_have_an_end(job, monkeypatch):
     """No file has more rows than two slots, though one hour does, and a row group ends near its bytes: 16 MB."""
     assert write.ROW_GROUP_BYTES == 16 << 20
-    monkeypatch.setattr(write, "ROW_GROUP_BYTES", 64 << 10)
+    monkeypatch.setattr(write, "ROW_GROUP_BYTES", 1 << 10)
     monkeypatch.setattr(write, "SLOT_ROWS", 400)
     put(job.source, DAY, "f", *(flat(f"e{n}") for n in range(1_000)))
     assert job.run()["written"] == 1_000
@@ -237,7 +237,7 @@ def test_a_damaged_file_that_nobody_saw_fails_the_run(job, spark, monkeypatch):
     damaged.write_bytes(damaged.read_bytes()[:-1_000])
     monkeypatch.setattr("runtime.glue.verify.damage", lambda _stream: None)
     spark.conf.set("spark.sql.files.ignoreCorruptFiles", "true")
-    with pytest.raises(PySparkException, match="Unexpected end of input stream"):
+    with pytest.raises(Py4JJavaError, match="Unexpected end of input stream"):
         job.run()
     assert (job.files(), job.records()) == ([], [])
 
