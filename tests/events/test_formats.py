@@ -408,8 +408,17 @@ def test_records_taken_together_are_the_same_ones(found, chunk, refused):
     assert one_by_one == [record.encode() for record in found]
     if refused == "}":
         assert given_out == one_by_one
-    elif not refused and chunk > 150 and len(found) > 3:
-        assert any(isinstance(piece, list) for piece in given_out)
+
+
+def test_plain_records_are_offered_together():
+    """A log file's records, in one chunk, come as one list."""
+    plain = [b'{"eventVersion":"1","t":"%d"}' % n for n in range(5)]
+    content = b'{"Records":[' + b",".join(plain) + b"]}"
+
+    def together(array: bytes) -> list[bytes]:
+        return [bytes(raw) for raw in msgspec.json.decode(array, type=list[msgspec.Raw])]
+
+    assert list(records_together(io.BytesIO(content), together)) == [plain]
 
 
 mutation = st.tuples(

@@ -21,9 +21,11 @@ def flat(unique: str) -> str:
 
 @pytest.fixture
 def handler(monkeypatch):
-    """The handler module, with an environment; imported once in the process."""
+    """The handler module, with settings of its own: another test may have imported it with other ones."""
     monkeypatch.setenv("TRAILSIGHT_OUTPUT_BUCKET", LAKE)
-    return import_module("runtime.lambda.handler")
+    module = import_module("runtime.lambda.handler")
+    monkeypatch.setattr(module, "SETTINGS", module.Settings.read({"TRAILSIGHT_OUTPUT_BUCKET": LAKE}))
+    return module
 
 
 @pytest.fixture
