@@ -1,6 +1,7 @@
 """The flattener as deployed: the bundle and environment that the code wants, and a mapping that loses nothing."""
 
 import importlib
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -60,8 +61,11 @@ def test_handler_exists(deploy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     stack = deploy()
     for key, value in environment(stack).items():
         monkeypatch.setenv(key, value)
-    module, _, name = stack[FUNCTION].inputs["handler"].rpartition(".")
-    assert callable(getattr(importlib.import_module(module.replace("/", ".")), name))
+    path, _, name = stack[FUNCTION].inputs["handler"].rpartition(".")
+    module = path.replace("/", ".")
+    # It reads the environment when it is imported; another test may have done that.
+    monkeypatch.delitem(sys.modules, module, raising=False)
+    assert callable(getattr(importlib.import_module(module), name))
 
 
 def test_mapping(deploy: Any) -> None:
