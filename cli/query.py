@@ -40,10 +40,13 @@ def query(
     """
     chosen = _format(output_format, output)
     from runtime.local.output import write
-    from runtime.local.query import run
+    from runtime.local.query import run, why_nothing
 
     sql = sys.stdin.read() if name_or_sql == "-" else name_or_sql
-    table = run(lake, sql, _parameters(param or []), _today())
+    values = _parameters(param or [])
+    table = run(lake, sql, values, _today())
+    if table.num_rows == 0 and (why := why_nothing(lake, sql, values)):
+        print(f"trailsight: {why}", file=sys.stderr)
     if output is None:
         made = io.BytesIO()
         write(table, chosen, made)

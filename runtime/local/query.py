@@ -126,6 +126,18 @@ def run(lake: Path, name_or_sql: str, values: Mapping[str, str], today: date) ->
             raise QueryError(_failed(error, lake.resolve())) from None
 
 
+def why_nothing(lake: Path, name: str, values: Mapping[str, str]) -> str | None:
+    """What a named query that gave no row was asked with, and which days the lake has; None for SQL."""
+    query = load().get(name.strip())
+    if query is None:
+        return None
+    used = {p.name: values.get(p.name, p.default) for p in query.parameters}
+    shown = ", ".join(f"{n}={','.join(v) if isinstance(v, tuple) else v}" for n, v in used.items())
+    days = sorted(path.name.partition("=")[2] for path in (lake / view.TABLE).glob(f"{PARTITION.name}=*"))
+    has = f"events from {days[0]} to {days[-1]}" if days else "no events"
+    return f"no rows: asked with {shown}; the lake has {has}; ask for others with --param NAME=VALUE"
+
+
 def statement(name_or_sql: str, values: Mapping[str, str], today: date) -> str:
     """The statement in Athena's dialect: a named query's or the given SQL, its placeholders filled.
 
