@@ -12,6 +12,7 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -192,10 +193,12 @@ def job(stack: Stack, lake_uri: str, lake: Path) -> None:
     library = lake.parent / "library.zip"
     library.write_bytes(Path(here(arguments["--extra-py-files"])).read_bytes())
     script = here(registration.inputs["command"]["scriptLocation"])
-    # -P: only what the library holds is found, not what lies beside the script or where this test runs.
+    # Only what the library holds is found: -P keeps out what lies beside the script or where this test runs, -S the
+    # checkout, which an editable installation would bring in for whatever the library lacks.
+    packages = sysconfig.get_path("purelib")
     done = subprocess.run(
-        [sys.executable, "-P", script, *(text for name, value in own.items() for text in (name, here(value)))],
-        env={**os.environ, **SPARK, "JDK_JAVA_OPTIONS": JAVA, "PYTHONPATH": str(library)},
+        [sys.executable, "-P", "-S", script, *(text for name, value in own.items() for text in (name, here(value)))],
+        env={**os.environ, **SPARK, "JDK_JAVA_OPTIONS": JAVA, "PYTHONPATH": f"{library}{os.pathsep}{packages}"},
         cwd=lake.parent,
         capture_output=True,
         text=True,
