@@ -14,7 +14,7 @@ import msgspec
 
 from runtime.events.columns import COLUMNS, VERSION, Column, Kind
 from runtime.events.fast import BOOLEANS, FAILURES, Part, TypeTree, record_struct, remembering
-from runtime.events.row import Row, RowMaker, copy_promoted, decode_level, is_plain_time
+from runtime.events.row import Row, RowMaker, find_promoted, is_plain_time, promoted_text
 
 _encoder = msgspec.json.Encoder()
 _encode, _encode_into, _encode_lines = _encoder.encode, _encoder.encode_into, _encoder.encode_lines
@@ -186,27 +186,16 @@ class FlatMaker:
 
 
 def _promote(text: str, table: TypeTree, promoted: list[tuple[int, str]]) -> None:
-    """`copy_promoted`, with values as JSON strings."""
-    odd: list[tuple[int, str]] = []
-    try:
-        found = decode_level(text)
-    except FAILURES:
-        found = {}
-        copy_promoted(text, table, odd)
-    for key, content in found.items():
-        node = table.get(key)
-        if node is None:
-            continue
-        raw = str(content, "utf-8")
-        first = raw[0]
-        if first == '"' and "\\" not in raw and type(node) is int:
-            promoted.append((node, raw))
-        elif first in _NUMBER_BEGINS and type(node) is int:
-            promoted.append((node, f'"{raw}"'))
-        elif raw != "null":
-            copy_promoted(f"{{{_quoted(key)}:{raw}}}", {key: node}, odd)
-    if odd:
-        promoted += [(at, _quoted(value)) for at, value in odd]
+    """`copy_promoted`, with values as JSON strings: most stand as such already, and are not made anew."""
+    found: list[tuple[int, str]] = []
+    find_promoted(text, table, found)
+    for at, raw in found:
+        if raw[0] == '"' and "\\" not in raw:
+            promoted.append((at, raw))
+        elif raw[0] in _NUMBER_BEGINS:
+            promoted.append((at, f'"{raw}"'))
+        elif (value := promoted_text(raw)) is not None:
+            promoted.append((at, _quoted(value)))
 
 
 def _quoted(text: str) -> str:

@@ -245,33 +245,45 @@ class RowMaker:
         return [(parent, _paths_tree(found)) for parent, found in inner.items()]
 
 
-decode_level = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_level = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def copy_promoted(json_text: str, table: TypeTree, promoted: list[tuple[int, str]]) -> None:
     """Append what the promoted paths of `table` find in a JSON object; of a repeated key, the last value."""
+    found: list[tuple[int, str]] = []
+    find_promoted(json_text, table, found)
+    for at, raw in found:
+        value = promoted_text(raw)
+        if value is not None:
+            promoted.append((at, value))
+
+
+def find_promoted(json_text: str, table: TypeTree, found: list[tuple[int, str]]) -> None:
+    """Append, for each promoted path of `table` in a JSON object, its column's number and the value as it stands."""
     try:
-        found: Mapping[str, Any] = decode_level(json_text)
+        level: Mapping[str, Any] = _decode_level(json_text)
     except (msgspec.MsgspecError, RecursionError):
-        found = {key: raw.encode() for key, raw in pairs(json_text)}
-    for key, content in found.items():
+        level = {key: raw.encode() for key, raw in pairs(json_text)}
+    for key, content in level.items():
         node = table.get(key)
         if node is None:
             continue
         raw = str(content, "utf-8")
-        first = raw[0]
-        if first <= " ":  # msgspec keeps the space before a value
+        if raw[0] <= " ":  # msgspec keeps the space before a value
             raw = raw.lstrip()
-            first = raw[0]
-        if isinstance(node, dict):
-            if first == "{":
-                copy_promoted(raw, node, promoted)
-        elif first == '"' and "\\" not in raw:
-            promoted.append((node, raw[1:-1]))
-        elif not _absent(raw):
-            value = raw if raw[0] in "{[" else _scalar(raw)
-            if value is not None:
-                promoted.append((node, value))
+        if not isinstance(node, dict):
+            found.append((node, raw))
+        elif raw[0] == "{":
+            find_promoted(raw, node, found)
+
+
+def promoted_text(raw: str) -> str | None:
+    """The column's text of a JSON value; None for null and `{}`."""
+    if raw[0] == '"' and "\\" not in raw:
+        return raw[1:-1]
+    if _absent(raw):
+        return None
+    return raw if raw[0] in "{[" else _scalar(raw)
 
 
 def _tree(fixed: list[tuple[int, Column]]) -> TypeTree:
