@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 
 from cli.main import app
 from components.pipeline import CloudTrailPipeline
@@ -56,6 +57,19 @@ def test_the_index_of_decisions_is_complete():
     titles = {page.name: page.read_text().split("\n", 1)[0] for page in folder.glob("0*.md")}
     listed = re.findall(r"^- (\d+): \[(.*)\]\((.*)\)$", (folder / "README.md").read_text(), re.MULTILINE)
     assert [(name, f"# {number}. {title}") for number, title, name in listed] == sorted(titles.items())
+
+
+def test_make_docs_makes_every_page_that_is_made():
+    """Each command of the target writes what is committed; no page that says "do not edit" lacks one."""
+    recipe = re.search(r"^docs:.*\n((?:\t.*\n)+)", (REPO / "Makefile").read_text(), re.MULTILINE)
+    assert recipe
+    commands = [line.split()[2:] for line in recipe[1].splitlines()]
+    assert commands[0] == ["configs"]  # which tests/configs holds to its two files
+    for module, _, file in commands[1:]:
+        made = subprocess.run([sys.executable, "-m", module], cwd=REPO, capture_output=True, text=True, check=True)
+        assert made.stdout == (REPO / file).read_text(encoding="utf-8"), module
+    pages = {f"docs/{page.name}" for page in (REPO / "docs").glob("*.md") if "do not edit" in page.read_text()}
+    assert pages <= {file for *_, file in commands} | {"docs/configuration.md"}
 
 
 def test_locks_hold_no_address_and_every_hash():
