@@ -100,6 +100,19 @@ def test_the_docs_name_outputs_that_there_are():
     assert {"job_name", "dashboard_url"} <= named <= set(CloudTrailPipeline.__annotations__)
 
 
+def test_every_word_in_capitals_of_the_operators_commands_is_explained():
+    """The table of docs/operations.md has those of both pages' commands and no others; an output's is its own name."""
+    pages = [(REPO / "docs" / name).read_text() for name in ("operations.md", "data-flow.md")]
+    command = r"^    ((?:aws|trailsight|pulumi) (?:.*\\\n)*.*)$|`((?:aws|trailsight|pulumi) [^`]*)`"
+    shown = [text for page in pages for pair in re.findall(command, page, re.MULTILINE) for text in pair]
+    constants = {"ALARM", "FULL_REFRESH"}  # values that AWS knows
+    used = {word for text in shown for word in re.findall(r"\b[A-Z][A-Z_]+\b", text)} - constants
+    table = dict(re.findall(r"^\| `([A-Z_]+)` \| (.*) \|$", pages[0], re.MULTILINE))
+    assert used == set(table)
+    outputs = {w: said[1] for w, text in table.items() if (said := re.match(r"`pulumi stack output (\w+)`", text))}
+    assert outputs == {word.upper(): word for word in CloudTrailPipeline.__annotations__ if word.upper() in used}
+
+
 def test_the_docs_name_files_that_there_are():
     """A path of ours in backquotes leads to a file or folder; what only a deployed bucket or a user's copy has is none."""
     tops = "components|configs|runtime|tools|policies|benchmarks|cli|tests"
