@@ -149,7 +149,7 @@ def test_depth_200_and_5_mb_survive():
         (b"[1]", "not a JSON object: '{' expected at character 0"),
         (b"{" + BASE.encode() + b',"a":NaN}', "not a JSON object: NaN is not JSON"),
         (b"{" + BASE.encode() + b"} {}", "not a JSON object: something follows the object"),
-        (b"{" + BASE.encode() + b',"a":' + b"[" * 100_000 + b"}", "nested too deep to read"),
+        (b"{" + BASE.encode() + b',"a":' + b"[" * 100_000 + b"}", "nested too deeply to read"),
     ],
 )
 def test_a_record_without_a_row_says_why(record, reason):

@@ -139,7 +139,7 @@ REFUSALS = [
     ("EXPLAIN SELECT 1", "only queries are"),
     ("SELECT 1; SELECT 2", "2 statements"),
     ("SELECT getenv('HOME')", "the function getenv is not supported"),
-    ("SELECT " + "(" * 3000 + "1" + ")" * 3000, "nested too deep"),
+    ("SELECT " + "(" * 3000 + "1" + ")" * 3000, "nested too deeply"),
     ("SELECT '" + "x" * 100_001 + "'", "100000 is the most"),
     ("SELECT 'a", "no SQL of Athena"),
 ]

@@ -148,7 +148,7 @@ def test_a_state_of_another_backfill_is_refused(aws, tmp_path):
     backfill.State(state, "other").sent("s3://x")
     assert "is the state of another backfill" in str(backfilled(aws, "--state", str(state)).exception)
     state.write_text("{")
-    assert "is no state of a backfill" in str(backfilled(aws, "--state", str(state)).exception)
+    assert "is not the state of a backfill" in str(backfilled(aws, "--state", str(state)).exception)
 
 
 @pytest.mark.parametrize("form", ["CSV", "Parquet"])
@@ -315,10 +315,13 @@ def test_the_rate_is_kept():
     ("arguments", "sentence"),
     [
         (("backfill", "logs", "--queue", "q", "--lake", "s3://l"), "logs: is not in S3; name s3://bucket/prefix"),
-        (("rebuild", "2024-05-06", "s3://l", "--queue", "q", "--job", "j"), "write FROM..TO"),
+        (
+            ("rebuild", "2024-05-06", "s3://l", "--queue", "q", "--job", "j"),
+            "'2024-05-06' is not a range of days; write FROM..TO",
+        ),
         (("rebuild", "2024-05-07..2024-05-06", "s3://l", "--queue", "q", "--job", "j"), "ends before it begins"),
         (("replay", "--queue", "q"), "name what to replay"),
-        (("replay", "--queue", "q", "--lake", "lake"), "lake: is no lake in S3"),
+        (("replay", "--queue", "q", "--lake", "lake"), "lake: is not a lake in S3"),
     ],
 )
 def test_wrong_use_is_one_sentence(arguments, sentence):
@@ -334,9 +337,7 @@ def test_what_aws_refuses_is_one_sentence():
     command = [sys.executable, "-m", "cli", "replay", "--queue", "q", "--dlq", "d"]
     done = subprocess.run(command, cwd=REPO, env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
-    assert done.stderr == (
-        "trailsight: AWS says: You must specify a region. Check names, --profile, --role-arn and AWS_REGION\n"
-    )
+    assert done.stderr == ("trailsight: You must specify a region; check names, --profile, --role-arn and AWS_REGION\n")
 
 
 def test_the_mark_ends_some_days_after_the_sending(tmp_path):
