@@ -41,7 +41,7 @@ demo: $(VENV)/run.stamp ## a sample, its lake and its dashboard, in ./demo
 # Two at a time, a file's tests together: they share a Spark session or a lake.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: test test-fast test-long schema lint types format lock bench
+.PHONY: test test-fast test-long docs lint types format lock bench
 test: $(VENV)/dev.stamp ## the tests that every change must pass, Spark and the emulated pipeline included
 	$(PYTEST) -m "not long"
 
@@ -56,8 +56,11 @@ bench: $(VENV)/run.stamp ## ratios against what a user would do instead (ARGS=--
 	$(PIP) --require-hashes --no-build-isolation -r requirements/spark.txt
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-schema: $(VENV)/dev.stamp ## write configs/schema.json and the key reference, after a change of settings
+docs: $(VENV)/dev.stamp ## make all pages anew that are made from code, configs/schema.json and the view's SQL too
 	$(BIN)/python -m configs
+	$(BIN)/python -m runtime.athena.named > docs/queries.md
+	$(BIN)/python -m runtime.local.dialect.reference > docs/sql.md
+	$(BIN)/python -m runtime.athena.view > runtime/athena/views/cloudtrail_logs.sql
 
 lint: $(VENV)/dev.stamp ## ruff: lint and format
 	$(BIN)/ruff check .

@@ -1,7 +1,6 @@
 """The command `trailsight`: each subcommand reads its options, calls one function and prints what it returns.
 
-Exit codes: 0 clean, 1 failure, 2 wrong use, 3 something was quarantined or does not verify. Imports of the engine
-stand inside the commands: `trailsight --help` needs none of it.
+Imports of the engine stand inside the commands: `trailsight --help` needs none of it.
 """
 
 import os
@@ -23,6 +22,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help="Your own CloudTrail lake: log files in; Parquet, SQL and a dashboard out.",
+    epilog="Exit codes: 0 clean, 1 failure, 2 wrong use, 3 something was quarantined, could not be read or does not"
+    " verify.",
 )
 
 
@@ -56,7 +57,7 @@ _AWS = {"BotoCoreError", "ClientError"}
 
 def _sentence(error: Exception) -> str:
     if _AWS & {kind.__name__ for kind in type(error).__mro__}:
-        return f"AWS says: {error} Check names, --profile, --role-arn and AWS_REGION"
+        return f"{str(error).rstrip('.')}; check names, --profile, --role-arn and AWS_REGION"
     return str(error)
 
 
@@ -105,7 +106,7 @@ def local(
     ],
     lake: Annotated[
         Path | None,
-        typer.Option(help="Folder of the lake; only --dry-run does without.", envvar="TRAILSIGHT_LAKE"),
+        typer.Option(help="Folder of the lake; optional with --dry-run only.", envvar="TRAILSIGHT_LAKE"),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
     start: FromOption = None,
@@ -114,7 +115,8 @@ def local(
     region: RegionOption = None,
     page: Annotated[Path | None, typer.Option(help="File of the dashboard; LAKE/dashboard.html by default.")] = None,
     show: Annotated[
-        bool | None, typer.Option("--open/--no-open", help="Open the dashboard; by default if a person is there.")
+        bool | None,
+        typer.Option("--open/--no-open", help="Open the dashboard; by default only at a terminal with a screen."),
     ] = None,
     account_names: Annotated[
         Path | None,

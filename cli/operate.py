@@ -16,8 +16,12 @@ if TYPE_CHECKING:
     from runtime.local.inputs import Listing, S3Options
     from runtime.operations.queue import Queue
 
-QueueOption = Annotated[str, typer.Option("--queue", metavar="URL", help="The pipeline's SQS queue (stack output).")]
-LakeOption = Annotated[str, typer.Option("--lake", metavar="S3-URI", help="The pipeline's lake: s3://bucket[/prefix].")]
+QueueOption = Annotated[
+    str, typer.Option("--queue", metavar="URL", help="The pipeline's queue: stack output queue_url.")
+]
+LakeOption = Annotated[
+    str, typer.Option("--lake", metavar="S3-URI", help="The pipeline's lake, s3://BUCKET: stack output lake_bucket.")
+]
 RateOption = Annotated[float, typer.Option(min=0.1, help="Log files a second, at most.")]
 ProfileOption = Annotated[str | None, typer.Option(help="AWS profile.")]
 RoleOption = Annotated[str | None, typer.Option(help="Role to assume.")]
@@ -78,8 +82,8 @@ def rebuild(
     days: Annotated[str, typer.Argument(metavar="FROM..TO", help="Days of the lake, both included.")],
     source: Annotated[str, typer.Argument(help="s3://log-bucket/prefix of the log files.")],
     queue: QueueOption,
-    job: Annotated[str, typer.Option(help="The pipeline's Parquet job (stack output).")],
-    late: Annotated[int, typer.Option(min=0, help="Flatten log files delivered up to so many days later, too.")] = 7,
+    job: Annotated[str, typer.Option(help="The pipeline's Parquet job: stack output job_name.")],
+    late: Annotated[int, typer.Option(min=0, help="Also flatten log files delivered up to this many days later.")] = 7,
     rate: RateOption = 50,
     patience: Annotated[float, typer.Option(min=0.1, help="Hours to wait for the queue to be empty.")] = 12,
     dry_run: DryRunOption = False,
@@ -89,7 +93,7 @@ def rebuild(
 ) -> None:
     """Make days of the lake anew from their log files, for instance when a path has been promoted since.
 
-    Example: `trailsight rebuild 2026-01-01..2026-01-31 s3://logs/AWSLogs --queue URL --job trailsight-parquet`
+    Example: `trailsight rebuild 2026-01-01..2026-01-31 s3://logs/AWSLogs --queue URL --job acme-prod-parquet`
     """
     from runtime.operations.backfill import State
     from runtime.operations.backfill import backfill as send
@@ -117,7 +121,10 @@ def rebuild(
 
 def replay(
     queue: QueueOption,
-    dlq: Annotated[str | None, typer.Option(metavar="URL", help="Move this dead-letter queue's messages back.")] = None,
+    dlq: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Move this dead-letter queue's messages back: stack output dlq_url."),
+    ] = None,
     lake: Annotated[
         str | None, typer.Option(metavar="S3-URI", help="Flatten what is in this lake's quarantine anew.")
     ] = None,
@@ -239,7 +246,7 @@ def _state(text: str) -> None:
 def _days(text: str) -> tuple[date, date]:
     parts = re.fullmatch(r"(\d{4}-\d\d-\d\d)\.\.(\d{4}-\d\d-\d\d)", text)
     if parts is None:
-        raise typer.BadParameter(f"{text!r} are no days; write FROM..TO, as in 2026-01-01..2026-01-31")
+        raise typer.BadParameter(f"{text!r} is not a range of days; write FROM..TO, as in 2026-01-01..2026-01-31")
     first, last = day(parts[1]), day(parts[2])
     if first > last:
         raise typer.BadParameter(f"{text!r} ends before it begins; write the earlier day first")
@@ -249,5 +256,5 @@ def _days(text: str) -> tuple[date, date]:
 def _bucket(uri: str) -> tuple[str, str]:
     bucket, _, prefix = uri.removeprefix("s3://").partition("/")
     if not uri.startswith("s3://") or not bucket:
-        raise typer.BadParameter(f"{uri}: is no lake in S3; name s3://bucket or s3://bucket/prefix")
+        raise typer.BadParameter(f"{uri}: is not a lake in S3; name s3://bucket or s3://bucket/prefix")
     return bucket, prefix if not prefix or prefix.endswith("/") else prefix + "/"

@@ -12,7 +12,7 @@ def day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no day; write it as 2026-01-31") from None
+        raise typer.BadParameter(f"{text!r} is not a day; write it as 2026-01-31") from None
 
 
 FolderOption = Annotated[Path, typer.Option("--lake", help="Folder of the lake.", envvar="TRAILSIGHT_LAKE")]

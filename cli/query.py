@@ -34,7 +34,7 @@ def query(
     output_format: Annotated[str | None, typer.Option("--format", help="table, csv, json or parquet.")] = None,
     output: Annotated[Path | None, typer.Option(help="File to write; its suffix gives the format.")] = None,
 ) -> None:
-    """Ask the lake: a named query, or SQL as Athena takes it over parquettrails and cloudtrail_logs.
+    """Ask the lake: a named query, or SQL as Athena takes it over parquettrails, cloudtrail_logs and ledger.
 
     Example: `trailsight query failed-logins-by-ip --lake lake --param from=2026-01-01`
     """

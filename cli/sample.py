@@ -22,7 +22,7 @@ def sample(
     seed: Annotated[int, typer.Option(help="Another seed, another story.")] = 7,
     accounts: Annotated[int, typer.Option(min=1, help="How many accounts.")] = 5,
     days: Annotated[int, typer.Option(min=1, help="How many days the events span.")] = 30,
-    end: Annotated[str, typer.Option(metavar="DAY", help="Day after the last one.")] = "2026-11-01",
+    end: Annotated[str, typer.Option(metavar="DAY", help="The day after the last event.")] = "2026-11-01",
     hostile: Annotated[bool, typer.Option("--hostile", help="Add records and files that attack the reader.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
 ) -> None:

@@ -77,7 +77,7 @@ def unknown(key: str, known: Iterable[str]) -> str:
     """The sentence for a key that does not exist, with the nearest that does."""
     names = list(known)
     near = difflib.get_close_matches(key, names, 1, 0.6)
-    return f"is no key; did you mean {near[0]}?" if near else f"is no key; there are {', '.join(names)}"
+    return f"is not a key; did you mean {near[0]}?" if near else f"is not a key; there are {', '.join(names)}"
 
 
 def rule_of(path: Path) -> Rule | None:

@@ -12,7 +12,9 @@ def starts(cron: str) -> list[int]:
     Raises ValueError for minutes or hours that do not exist.
     """
     minutes, hours = cron.removeprefix("cron(").split()[:2]
-    return [hour * 60 + minute for hour in _numbers(hours, 24, "hour") for minute in _numbers(minutes, 60, "minute")]
+    return [
+        hour * 60 + minute for hour in _numbers(hours, 24, "an hour") for minute in _numbers(minutes, 60, "a minute")
+    ]
 
 
 def shortest_gap(cron: str) -> int:
@@ -44,11 +46,11 @@ def _numbers(text: str, limit: int, what: str) -> list[int]:
     for part in text.split(","):
         match = re.fullmatch(r"(?:\*|(\d+)(?:-(\d+))?)(?:/(\d+))?", part)
         if not match:
-            raise ValueError(f"{part!r} is no {what}")
+            raise ValueError(f"{part!r} is not {what}")
         first, last, step = (int(group) if group else None for group in match.groups())
         end = last if last is not None else limit - 1 if first is None or step is not None else first
         numbers = range(first or 0, end + 1, step or 1) if step != 0 and end < limit else range(0)
         if not numbers:
-            raise ValueError(f"{part!r} is no {what} from 0 to {limit - 1}")
+            raise ValueError(f"{part!r} is not {what} from 0 to {limit - 1}")
         found |= set(numbers)
     return sorted(found)

@@ -89,7 +89,7 @@ def read(path: Path) -> Document:
     except yaml.YAMLError as error:
         document.findings.append(Finding(*_broken(error, document.file)))
     except RecursionError:
-        document.findings.append(Finding(Spot(document.file), "is nested too deep to be read"))
+        document.findings.append(Finding(Spot(document.file), "is nested too deeply to be read"))
     else:
         document.root = _node(root, document, "") if root is not None else Node(Spot(document.file, 1), keys={})
         if document.root.keys is None:
@@ -140,7 +140,7 @@ def _broken(error: yaml.YAMLError, file: str) -> tuple[Spot, str]:
         return spot, "has a tab where YAML wants spaces; indent with spaces"
     context = getattr(error, "context", None)
     cure = "; put text with ? : , { or [ in it in quotes" if context and "flow" in context else ""
-    return spot, f"is no YAML: {problem}{f' {context}' if context else ''}{cure}"
+    return spot, f"is not valid YAML: {problem}{f' {context}' if context else ''}{cure}"
 
 
 def _node(node: Any, document: Document, path: str) -> Node:

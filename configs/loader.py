@@ -202,7 +202,7 @@ class _Reader:
                 return self.refuse(path, node.spot, f"${{{inside}}} {why}")
             if scheme != "env" or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
                 return self.refuse(
-                    path, node.spot, f"${{{inside}}} is no reference; there are ${{env:NAME}} and ${{ssm:/path}}"
+                    path, node.spot, f"${{{inside}}} is not a reference; there are ${{env:NAME}} and ${{ssm:/path}}"
                 )
             if not self.environ.get(name):
                 return self.refuse(path, node.spot, f"the environment variable {name} is not set; set it")

@@ -11,7 +11,7 @@ from components.fields import Path as KeyPath
 from configs.model import StackConfig, sentences
 
 FILE = Path(__file__).parents[1] / "docs/configuration.md"
-BEGIN = "<!-- made by `make schema`, do not edit below -->\n"
+BEGIN = "<!-- made by `make docs`, do not edit below -->\n"
 
 
 def text() -> str:

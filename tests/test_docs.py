@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 
 from cli.main import app
 from components.pipeline import CloudTrailPipeline
@@ -58,6 +59,19 @@ def test_the_index_of_decisions_is_complete():
     assert [(name, f"# {number}. {title}") for number, title, name in listed] == sorted(titles.items())
 
 
+def test_make_docs_makes_every_page_that_is_made():
+    """Each command of the target writes what is committed; no page that says "do not edit" lacks one."""
+    recipe = re.search(r"^docs:.*\n((?:\t.*\n)+)", (REPO / "Makefile").read_text(), re.MULTILINE)
+    assert recipe
+    commands = [line.split()[2:] for line in recipe[1].splitlines()]
+    assert commands[0] == ["configs"]  # which tests/configs holds to its two files
+    for module, _, file in commands[1:]:
+        made = subprocess.run([sys.executable, "-m", module], cwd=REPO, capture_output=True, text=True, check=True)
+        assert made.stdout == (REPO / file).read_text(encoding="utf-8"), module
+    pages = {f"docs/{page.name}" for page in (REPO / "docs").glob("*.md") if "do not edit" in page.read_text()}
+    assert pages <= {file for *_, file in commands} | {"docs/configuration.md"}
+
+
 def test_locks_hold_no_address_and_every_hash():
     """Lock files name versions and hashes, and no index."""
     for path in [*(REPO / "requirements").glob("*.txt"), REPO / "requirements.txt", REPO / "policies/requirements.txt"]:
@@ -84,6 +98,19 @@ def test_the_docs_name_outputs_that_there_are():
     pages = [REPO / "README.md", *sorted((REPO / "docs").glob("*.md"))]
     named = {n for page in pages for n in re.findall(r"pulumi stack output ([a-zA-Z_]+)", page.read_text())}
     assert {"job_name", "dashboard_url"} <= named <= set(CloudTrailPipeline.__annotations__)
+
+
+def test_every_word_in_capitals_of_the_operators_commands_is_explained():
+    """The table of docs/operations.md has those of both pages' commands and no others; an output's is its own name."""
+    pages = [(REPO / "docs" / name).read_text() for name in ("operations.md", "data-flow.md")]
+    command = r"^    ((?:aws|trailsight|pulumi) (?:.*\\\n)*.*)$|`((?:aws|trailsight|pulumi) [^`]*)`"
+    shown = [text for page in pages for pair in re.findall(command, page, re.MULTILINE) for text in pair]
+    constants = {"ALARM", "FULL_REFRESH"}  # values that AWS knows
+    used = {word for text in shown for word in re.findall(r"\b[A-Z][A-Z_]+\b", text)} - constants
+    table = dict(re.findall(r"^\| `([A-Z_]+)` \| (.*) \|$", pages[0], re.MULTILINE))
+    assert used == set(table)
+    outputs = {w: said[1] for w, text in table.items() if (said := re.match(r"`pulumi stack output (\w+)`", text))}
+    assert outputs == {word.upper(): word for word in CloudTrailPipeline.__annotations__ if word.upper() in used}
 
 
 def test_the_docs_name_files_that_there_are():

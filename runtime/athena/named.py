@@ -11,7 +11,7 @@ A file is a header of comments and one statement in Athena's dialect over the ta
 `today` and `today-7` as a default make the parameter a date. In the statement `:name` stands for the quoted value,
 a list's for its quoted items with commas between.
 
-`python -m runtime.athena.named` prints the reference in docs/queries.md.
+`python -m runtime.athena.named` prints docs/queries.md.
 """
 
 import re
@@ -195,7 +195,7 @@ def reference() -> str:
     lines = [
         "# Named queries",
         "",
-        "Made from the headers of `runtime/athena/*.sql` by `python -m runtime.athena.named`; do not edit.",
+        "Made from the headers of `runtime/athena/*.sql` by `make docs`; do not edit.",
         "",
         "Run one with `trailsight query NAME --param name=value`. Days are `YYYY-MM-DD`, `today` or `today-<days>`;",
         "both ends are included. A list takes values with commas between.",

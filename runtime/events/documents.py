@@ -92,7 +92,7 @@ def _pieces(source: Source) -> Iterator[bytes | Broken]:
         try:
             _, end = SCANNER.raw_decode(text, at)
         except RecursionError:
-            reason = "nested too deep to read"
+            reason = "nested too deeply to read"
         except ValueError as error:
             if not source.ended and may_go_on(error, text):
                 source.buffer, at, failed, text = source.buffer[at:], 0, -1, ""

@@ -216,7 +216,7 @@ def _elements(source: Source) -> Generator[bytes | Broken, None, bool]:
         try:
             _, end = SCANNER.raw_decode(text, at) if at < len(text) else (None, -1)
         except RecursionError:
-            reason, end = "nested too deep to read", -1
+            reason, end = "nested too deeply to read", -1
         except ValueError as error:
             reason, end = f"not JSON: {getattr(error, 'msg', error)}", -1
             if not may_go_on(error, text):

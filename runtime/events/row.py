@@ -203,7 +203,7 @@ class RowMaker:
         except UnicodeDecodeError as error:
             raise Unusable(f"not UTF-8: byte {record[error.start]:#04x} at {error.start}") from error
         except RecursionError as error:
-            raise Unusable("nested too deep to read") from error
+            raise Unusable("nested too deeply to read") from error
         except ValueError as error:
             raise Unusable(f"not a JSON object: {error}") from error
         return values, extra

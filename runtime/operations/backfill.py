@@ -25,7 +25,7 @@ class State:
                 found = json.loads(path.read_text(encoding="utf-8"))
                 known, after = found["what"], found["after"]
             except (ValueError, KeyError, TypeError) as error:
-                raise InputError(f"{path}: is no state of a backfill ({error}); name another file") from error
+                raise InputError(f"{path}: is not the state of a backfill ({error}); name another file") from error
             if known != what:
                 raise InputError(f"{path}: is the state of another backfill ({known}); name another file")
             self.after = after

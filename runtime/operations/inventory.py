@@ -36,7 +36,9 @@ def _objects(manifest_uri: str, s3: Any) -> Iterator[tuple[str, str, int]]:
         files = [file["key"] for file in manifest["files"]]
         form = manifest["fileFormat"]
     except (KeyError, ValueError, TypeError) as error:
-        raise InputError(f"{manifest_uri}: is no manifest of S3 Inventory ({error}); name its manifest.json") from error
+        raise InputError(
+            f"{manifest_uri}: is not a manifest of S3 Inventory ({error}); name its manifest.json"
+        ) from error
     target = manifest.get("destinationBucket", bucket).rsplit(":", 1)[-1]
     for name in files:
         content = s3.get_object(Bucket=target, Key=name)["Body"].read()

@@ -190,7 +190,7 @@ def test_a_broken_header(text: str, message: str) -> None:
 
 
 def test_reference_is_current() -> None:
-    """docs/queries.md is what the headers give; `python -m runtime.athena.named > docs/queries.md` renews it."""
+    """docs/queries.md is what the headers give; `make docs` makes it anew."""
     assert (Path(named.__file__).parents[2] / "docs" / "queries.md").read_text(encoding="utf-8") == named.reference()
 
 

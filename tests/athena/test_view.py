@@ -265,6 +265,6 @@ def test_both_forms_read_every_column(make: Callable[[], str], dialect: str) -> 
 
 
 def test_committed_view_is_current() -> None:
-    """views/cloudtrail_logs.sql is what the column list gives; `python -m runtime.athena.view` prints it."""
+    """views/cloudtrail_logs.sql is what the column list gives; `make docs` makes it anew."""
     committed = Path(view.__file__).parent / "views" / f"{view.NAME}.sql"
     assert committed.read_text(encoding="utf-8") == view.athena()

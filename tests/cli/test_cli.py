@@ -111,7 +111,7 @@ def test_something_quarantined_exits_3(logs, tmp_path):
     ("arguments", "code", "sentence"),
     [
         (["local", "/no/such"], 2, "trailsight: /no/such: no such file or folder; check the path\n"),
-        (["local", "LOGS", "--from", "yesterday"], 2, "'yesterday' is no day; write it as 2026-01-31"),
+        (["local", "LOGS", "--from", "yesterday"], 2, "'yesterday' is not a day; write it as 2026-01-31"),
         (["local"], 2, "Missing argument 'INPUT...'"),
         (
             ["local", "LOGS", "--account", "1111-2222-3333"],
@@ -143,7 +143,7 @@ def test_wrong_use_is_one_sentence_and_exit_2(arguments, code, sentence, logs, t
 
 
 def test_a_lake_has_to_be_named(logs):
-    """Only --dry-run does without a lake."""
+    """A lake is optional with --dry-run only."""
     done = trailsight("local", logs)
     assert done.returncode == 2
     assert "the lake's folder is missing; name one with --lake" in " ".join(done.stderr.replace("│", " ").split())
@@ -303,6 +303,12 @@ def test_every_command_has_help_with_an_example():
     """`--help` of each command shows how it is typed."""
     for command in app.registered_commands:
         assert "Example: `trailsight " in command.callback.__doc__, command.callback.__name__
+
+
+def test_the_help_says_the_exit_codes_as_the_readme_does():
+    """Whoever calls it from a script finds them where the commands are listed."""
+    [said] = re.findall(r"^Exit codes: .*$", (REPO / "README.md").read_text(), re.MULTILINE)
+    assert said in " ".join(trailsight("--help").stdout.split())
 
 
 def test_help_imports_no_engine():

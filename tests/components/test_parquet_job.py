@@ -1,10 +1,14 @@
 """The job as deployed: arguments that it takes, scripts that stay, one run at a time."""
 
+import re
 from typing import Any
 
-from components.settings import KmsMode
+import pytest
+
+from components.settings import CatalogMode, KmsMode
 from runtime.glue.arguments import Options, parse
 from runtime.glue.deployment import MODULES
+from tests.conftest import REPO
 from tests.glue.permissions import documented, folder
 
 JOB = ("aws:glue/job:Job", "acme-prod-parquet")
@@ -43,6 +47,19 @@ def test_runs_by_schedule(deploy: Any) -> None:
         True,
     )
     assert stack[JOB].inputs["name"] == "acme-prod-parquet"
+
+
+@pytest.mark.parametrize("mode", CatalogMode)
+def test_the_docs_pause_every_schedule(deploy: Any, mode: CatalogMode) -> None:
+    """docs/operations.md stops, and starts again, what starts the job by the clock; with crawlers the one it names."""
+    stack = deploy({"lake": {"catalog": {"mode": mode}}})
+    page = (REPO / "docs/operations.md").read_text()
+    stopped = re.findall(r"^    aws glue stop-trigger --name (\S+)$", page, re.MULTILINE)
+    assert re.findall(r"^    aws glue start-trigger --name (\S+)$", page, re.MULTILINE) == stopped
+    if mode is CatalogMode.CRAWLED:
+        [stopped[0]] = re.findall(r"mode `crawled` the first of them is `(.*?)`", page)
+    scheduled = {r.inputs["name"] for r in stack.of("aws:glue/trigger:Trigger") if r.inputs["type"] == "SCHEDULED"}
+    assert {name.replace("STACK", "acme-prod") for name in stopped} == scheduled
 
 
 def test_one_run_at_a_time_with_a_bookmark(deploy: Any) -> None:

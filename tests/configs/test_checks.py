@@ -308,7 +308,7 @@ def said(args, region: str = "eu-central-1", name: str = "acme") -> list[str]:
         ({"lake": {"job": {"schedule": "cron(0/30 * * * ? *)", "timeout_minutes": 30}}}, []),
         (
             {"lake": {"job": {"schedule": "cron(75 * * * ? *)"}}},
-            ["lake.job.schedule: '75' is no minute from 0 to 59; correct cron(75 * * * ? *)"],
+            ["lake.job.schedule: '75' is not a minute from 0 to 59; correct cron(75 * * * ? *)"],
         ),
         (
             {"lake": {"job": {"schedule": "cron(5,35 * * * ? *)", "timeout_minutes": 30}}},
@@ -494,7 +494,7 @@ def test_types_and_keys_are_checked_without_yaml_too() -> None:
     """What Python or another language lets through."""
     given = {"lak": {}, "lake": {"job": {"workers": "2"}}, "logs": 3, "trail": {"mode": "both"}}
     assert said(given) == [
-        "lak: is no key; did you mean lake?",
+        "lak: is not a key; did you mean lake?",
         "trail.mode: must be one of account, none, got 'both'",
         "logs: must be a section with keys, got 3",
         "lake.job.workers: must be a whole number, got '2'",

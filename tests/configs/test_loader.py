@@ -41,9 +41,9 @@ def loaded(folder: Path, text: str, environ: dict[str, str] | None = None):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("lak: {}", "lak: is no key; did you mean lake?"),
-        ("lake: {flatfiles_days: 3}", "lake.flatfiles_days: is no key; did you mean flatfilesDays?"),
-        ("iam: {colour: red}", "iam.colour: is no key; there are permissionsBoundary, path, namePrefix"),
+        ("lak: {}", "lak: is not a key; did you mean lake?"),
+        ("lake: {flatfiles_days: 3}", "lake.flatfiles_days: is not a key; did you mean flatfilesDays?"),
+        ("iam: {colour: red}", "iam.colour: is not a key; there are permissionsBoundary, path, namePrefix"),
         ("lake: {job: {workers: two}}", "lake.job.workers: must be a whole number, got 'two'"),
         ('lake: {job: {workers: "4"}}', "lake.job.workers: must be a whole number, got '4'; take the quotes away"),
         ("lake: {job: {workers: 010}}", "lake.job.workers: must be a whole number, got '010'; without a 0 in front"),
@@ -167,10 +167,10 @@ def test_a_mistake_is_one_sentence_with_its_line(folder: Path, text: str, said: 
         (
             ACCOUNT + "lake: {job: {schedule: cron(5 * * * ? *)}}",
             [
-                "2: is no YAML: expected ',' or '}', but got '?' while parsing a flow mapping; put text with ? : , { or [ in it in quotes"
+                "2: is not valid YAML: expected ',' or '}', but got '?' while parsing a flow mapping; put text with ? : , { or [ in it in quotes"
             ],
         ),
-        (ACCOUNT + "tags: {a: \x07}", ["is no YAML: special characters are not allowed"]),
+        (ACCOUNT + "tags: {a: \x07}", ["is not valid YAML: special characters are not allowed"]),
     ],
 )
 def test_a_file_that_cannot_be_read_says_where(folder: Path, text: str | bytes, said: list[str]) -> None:
@@ -248,7 +248,7 @@ def test_a_mistake_names_the_file_that_it_is_in(folder: Path) -> None:
             "configs/defaults.yaml:3: logs.expireAfterDays: log files cannot be deleted after 30 days while logs.objectLock.days"
             " holds them for 40; make it at least as many, or 0"
         ),
-        "configs/defaults.yaml:3: logs.prefx: is no key; did you mean prefix?",
+        "configs/defaults.yaml:3: logs.prefx: is not a key; did you mean prefix?",
     ]
 
 
@@ -267,7 +267,7 @@ def test_all_mistakes_come_at_once_in_the_order_of_lines(folder: Path) -> None:
     )
     assert said == [
         "1: account.id: must be the 12 digits of an account, got '1'",
-        "2: lak: is no key; did you mean lake?",
+        "2: lak: is not a key; did you mean lake?",
         "5: lake.job.workers: must be a whole number, got 'x'",
         "7: logs.encryption.keyArn: must be text, got a list",
         "8: quicksight.windowDays: must be from 1 to 36500, got 0",
@@ -350,7 +350,7 @@ def test_ssm_is_asked_later(folder: Path) -> None:
         ),
         (
             "alarms: {webhooks: ['${vault:/x}']}",
-            "alarms.webhooks[0]: ${vault:/x} is no reference; there are ${env:NAME} and ${ssm:/path}",
+            "alarms.webhooks[0]: ${vault:/x} is not a reference; there are ${env:NAME} and ${ssm:/path}",
         ),
         (
             "alarms: {topicArn: '${env:SECRET}'}",
@@ -378,7 +378,7 @@ def test_ssm_is_asked_later(folder: Path) -> None:
         ),
         (
             "lake: {job: {schedule: 'cron(${env:MINUTE} * * * ? *)'}}",
-            "lake.job.schedule: '${env:MINUTE}' is no minute from 0 to 59; correct cron(${env:MINUTE} * * * ? *)",
+            "lake.job.schedule: '${env:MINUTE}' is not a minute from 0 to 59; correct cron(${env:MINUTE} * * * ? *)",
         ),
     ],
 )

@@ -168,7 +168,8 @@ def test_mistakes_have_their_lines(stack):
     done = stack.run("preview")
     assert done.returncode != 0
     assert (
-        "configs/test.yaml:3: lake.flattener.memorymb: is no key; did you mean memoryMb?" in done.stdout + done.stderr
+        "configs/test.yaml:3: lake.flattener.memorymb: is not a key; did you mean memoryMb?"
+        in done.stdout + done.stderr
     )
     assert "Traceback" not in done.stdout + done.stderr
     assert "unhandled exception" not in done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""A record from its row again: the proof that the row forgets nothing but what design.md allows."""
+"""A record from its row again: the proof that the row forgets only null, `{}` and whether a scalar was text."""
 
 import json
 import re

@@ -288,7 +288,7 @@ def test_a_decompression_bomb_is_refused():
         (b'"text"', "not an object"),
         (b"1", "not an object"),
         (b"null", "not an object"),
-        (b'{"eventVersion":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested too deep"),
+        (b'{"eventVersion":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested too deeply"),
     ],
 )
 @pytest.mark.parametrize("place", ["first", "middle", "last"])

@@ -3,6 +3,7 @@
 import ast
 import graphlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
@@ -11,6 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from cli.query import query
 from runtime.athena.named import load
 from runtime.local.dialect import Refused, reference, to_duckdb
 from runtime.local.dialect.engine import FAILS, PARTIAL
@@ -137,7 +139,7 @@ REFUSALS = [
     ("EXPLAIN SELECT 1", "only queries are"),
     ("SELECT 1; SELECT 2", "2 statements"),
     ("SELECT getenv('HOME')", "the function getenv is not supported"),
-    ("SELECT " + "(" * 3000 + "1" + ")" * 3000, "nested too deep"),
+    ("SELECT " + "(" * 3000 + "1" + ")" * 3000, "nested too deeply"),
     ("SELECT '" + "x" * 100_001 + "'", "100000 is the most"),
     ("SELECT 'a", "no SQL of Athena"),
 ]
@@ -202,9 +204,21 @@ def test_modules_know_each_other_in_one_direction():
 
 
 def test_the_reference_is_current():
-    """docs/sql.md is what the tables give; `python -m runtime.local.dialect.reference` prints it."""
+    """docs/sql.md is what the tables give; `make docs` makes it anew."""
     constructs = len(recorded("athena.jsonl")) + len(recorded("trino.jsonl"))
     assert (REPO / "docs" / "sql.md").read_text(encoding="utf-8") == reference.reference(constructs)
+
+
+def test_every_table_is_named():
+    """docs/sql.md and the help of `trailsight query` name each table that a query may read, and so does its refusal."""
+    introduction = reference.reference(0).split("\n## ")[0]
+    with pytest.raises(Refused, match="there is no table nothing; read ") as refused:
+        to_duckdb("SELECT 1 FROM nothing")
+    tables = str(refused.value).partition("; read ")[2].split(" or ")
+    assert len(tables) == 3
+    for table in tables:
+        assert f"`{table}`" in introduction
+        assert re.search(rf"\b{table}\b", query.__doc__ or "")
 
 
 @pytest.mark.parametrize("name", sorted(reference.functions()))

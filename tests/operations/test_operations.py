@@ -19,6 +19,7 @@ from cli.main import app
 from runtime.operations import backfill, cost, rebuild
 from runtime.operations.queue import Key, Queue, QueueError
 from tests.conftest import REPO
+from tests.operations.permissions import Pair, documented, requested
 
 LOGS, LAKE = "acme-logs", "acme-lake"
 DAYS = ("2024/05/06", "2024/05/07", "2024/05/08")
@@ -148,7 +149,7 @@ def test_a_state_of_another_backfill_is_refused(aws, tmp_path):
     backfill.State(state, "other").sent("s3://x")
     assert "is the state of another backfill" in str(backfilled(aws, "--state", str(state)).exception)
     state.write_text("{")
-    assert "is no state of a backfill" in str(backfilled(aws, "--state", str(state)).exception)
+    assert "is not the state of a backfill" in str(backfilled(aws, "--state", str(state)).exception)
 
 
 @pytest.mark.parametrize("form", ["CSV", "Parquet"])
@@ -315,10 +316,13 @@ def test_the_rate_is_kept():
     ("arguments", "sentence"),
     [
         (("backfill", "logs", "--queue", "q", "--lake", "s3://l"), "logs: is not in S3; name s3://bucket/prefix"),
-        (("rebuild", "2024-05-06", "s3://l", "--queue", "q", "--job", "j"), "write FROM..TO"),
+        (
+            ("rebuild", "2024-05-06", "s3://l", "--queue", "q", "--job", "j"),
+            "'2024-05-06' is not a range of days; write FROM..TO",
+        ),
         (("rebuild", "2024-05-07..2024-05-06", "s3://l", "--queue", "q", "--job", "j"), "ends before it begins"),
         (("replay", "--queue", "q"), "name what to replay"),
-        (("replay", "--queue", "q", "--lake", "lake"), "lake: is no lake in S3"),
+        (("replay", "--queue", "q", "--lake", "lake"), "lake: is not a lake in S3"),
     ],
 )
 def test_wrong_use_is_one_sentence(arguments, sentence):
@@ -334,9 +338,7 @@ def test_what_aws_refuses_is_one_sentence():
     command = [sys.executable, "-m", "cli", "replay", "--queue", "q", "--dlq", "d"]
     done = subprocess.run(command, cwd=REPO, env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
-    assert done.stderr == (
-        "trailsight: AWS says: You must specify a region. Check names, --profile, --role-arn and AWS_REGION\n"
-    )
+    assert done.stderr == ("trailsight: You must specify a region; check names, --profile, --role-arn and AWS_REGION\n")
 
 
 def test_the_mark_ends_some_days_after_the_sending(tmp_path):
@@ -350,3 +352,44 @@ def test_the_mark_ends_some_days_after_the_sending(tmp_path):
     assert [path.name for path in Path(tmp_path, "flatfiles", "_backfill").iterdir()] == [
         "2024-05-06..2024-05-06.until-2026-11-14"
     ]
+
+
+def test_the_documented_rights_are_those_that_the_commands_use(aws, monkeypatch):
+    """docs/operations.md lists for each command all that it asks AWS for, and nothing else."""
+    import boto3
+    from botocore.client import BaseClient
+
+    inventory = "acme-inventory"
+    names = {LOGS: "log bucket", LAKE: "lake bucket", inventory: "bucket of the inventory"}
+    names |= {aws.queue: "queue", aws.dlq: "dead-letter queue"}
+    aws.s3.create_bucket(Bucket=inventory)
+    rows = gzip.compress(f'"{LOGS}","{KEYS[0]}","100"\n'.encode())
+    report = {"fileFormat": "CSV", "fileSchema": "Bucket, Key, Size", "files": [{"key": "data"}]}
+    aws.s3.put_object(Bucket=inventory, Key="data", Body=rows)
+    aws.s3.put_object(Bucket=inventory, Key="manifest.json", Body=json.dumps(report).encode())
+    aws.sqs.send_message(QueueUrl=aws.dlq, MessageBody="x")
+    aws.put("quarantine/dt=2024-05-06/x.jsonl", [{"kind": "file", "reason": "r", "source": f"s3://{LOGS}/{KEYS[0]}"}])
+    boto3.client("glue").create_job(Name="job", Role="r", Command={"Name": "glueetl"})
+    asked: dict[str, set[Pair]] = {"backfill": set(), "rebuild": set(), "replay": set()}
+    whole = BaseClient._make_api_call
+
+    def recorded(self: Any, operation: str, parameters: dict[str, Any]) -> Any:
+        asked[command].update(requested(operation, parameters, names))
+        if operation == "GetQueueAttributes" and parameters["QueueUrl"] == aws.queue:
+            whole(self, "PurgeQueue", {"QueueUrl": aws.queue})  # the flattener, which has taken all
+        return whole(self, operation, parameters)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", recorded)
+    monkeypatch.setattr(rebuild, "POLL_SECONDS", 0.001)
+    monkeypatch.setattr(rebuild, "QUIET_POLLS", 1)
+    logs, lake, queue = f"s3://{LOGS}/AWSLogs", ("--lake", f"s3://{LAKE}"), ("--queue", aws.queue, "--rate", "1000")
+    for command, *arguments in (
+        ("backfill", logs, *lake),
+        ("backfill", f"s3://{inventory}/manifest.json", "--inventory", *lake),
+        ("replay", "--dlq", aws.dlq, *lake, "--dry-run"),
+        ("replay", "--dlq", aws.dlq, *lake),
+        ("rebuild", "2024-05-06..2024-05-06", logs, "--job", "job"),
+    ):
+        done = trailsight(command, *arguments, *queue)
+        assert done.exit_code == 0, (done.output, done.exception)
+    assert asked == documented()

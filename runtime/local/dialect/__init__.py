@@ -87,7 +87,7 @@ def to_duckdb(sql: str, promoted: tuple[str, ...] = ()) -> str:
     try:
         made, columns = Statements(_tables(promoted)).query(parse(sql), Scope({}))
     except RecursionError:
-        raise Refused("the query is nested too deep; put parts of it into WITH") from None
+        raise Refused("the query is nested too deeply; put parts of it into WITH") from None
     if len(made) > _LONGEST_MADE:
         raise Refused("the query grows too long on DuckDB; put what is nested in it into WITH")
     if all(kind.name != "timestamptz" for _, kind in columns):
@@ -117,7 +117,7 @@ def parse(sql: str) -> exp.Expr:
         said = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).splitlines()[0]
         raise Refused(f"the query is no SQL of Athena: {said}; correct it there") from None
     except RecursionError:
-        raise Refused("the query is nested too deep; put parts of it into WITH") from None
+        raise Refused("the query is nested too deeply; put parts of it into WITH") from None
     if len(statements) != 1:
         raise Refused(f"the text holds {len(statements)} statements; give one")
     if not isinstance(statements[0], exp.Query | exp.Values):

@@ -6,6 +6,7 @@
 import sys
 
 from runtime.athena import view
+from runtime.events.ledger import LEDGER
 from runtime.local.dialect.functions import AGGREGATE, ALIASES, SCALAR, WINDOW
 from runtime.local.dialect.lambdas import LAMBDAS
 from runtime.local.dialect.refusals import CURES
@@ -14,7 +15,7 @@ from runtime.local.dialect.types import type_names
 
 _INTRODUCTION = f"""# Athena's SQL on one machine
 
-Made by `python -m runtime.local.dialect.reference`; do not edit.
+Made by `make docs`; do not edit.
 
 `trailsight query` takes SQL as Athena does and runs it on DuckDB. What is listed here answers as Athena's engine does;
 anything else is refused, in a sentence that names it and says what to write instead. The list was held against a
@@ -22,10 +23,10 @@ real Trino (476; Athena's engine version 3 is a Trino): `tests/golden/` keeps {{
 answers, and each is answered the same or refused. Athena is older than that Trino: a function that works here may be
 missing there.
 
-One query at a time: SELECT, WITH, VALUES. The tables are `{view.TABLE}` (the event row, `trailsight columns`) and
-`{view.NAME}` (the shape of AWS's own CloudTrail table, for published queries). A database may stand before them, any
-name will do: `FROM cloudtrail.{view.NAME}`. A placeholder `:name` in the SQL takes its value from `--param name=value`,
-always as text in quotes.
+One query at a time: SELECT, WITH, VALUES. The tables are `{view.TABLE}` (the event row, `trailsight columns`),
+`{view.NAME}` (the shape of AWS's own CloudTrail table, for published queries) and `{LEDGER}` (a row for each log file:
+what became of its records). A database may stand before them, any name will do: `FROM cloudtrail.{view.NAME}`. A
+placeholder `:name` in the SQL takes its value from `--param name=value`, always as text in quotes.
 
 ## What differs by design
 
