@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from cli import operate, query, sample, verify
-from cli.options import AccountOption, FromOption, RegionOption, ToOption
+from cli.options import AccountOption, FromOption, RegionOption, ToOption, lake_folder
 
 QUARANTINED = 3
 WRONG_USE = 2
@@ -105,7 +105,12 @@ def local(
     ],
     lake: Annotated[
         Path | None,
-        typer.Option(help="Folder of the lake; only --dry-run does without.", envvar="TRAILSIGHT_LAKE"),
+        typer.Option(
+            parser=lake_folder,
+            metavar="PATH",
+            help="Folder of the lake; only --dry-run does without.",
+            envvar="TRAILSIGHT_LAKE",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
     start: FromOption = None,
