@@ -323,7 +323,7 @@ def _check_signatures(
                 report.unproven += digest.matched
             if not following:
                 report.unsigned.append(str(digest.path))
-            elif keys is not None and key is None:
+            if keys is not None and key is None:
                 keyless.setdefault((digest.chain[1], digest.fingerprint), []).append(digest)
     for (region, fingerprint), digests in keyless.items():
         digests.sort(key=lambda digest: digest.start)

@@ -148,11 +148,14 @@ def test_a_digest_whose_key_is_not_given_is_a_finding(folder, tmp_path, public_k
     first = digest_key(datetime(2024, 5, 6, 1), "eu-central-1")
     assert found(report) == [("no key", name(first))]
     assert report.findings[0].sentence == (
-        "the signatures of 3 digests of eu-central-1 from 2024-05-06T00:00:00Z to 2024-05-06T03:00:00Z cannot be "
+        "the signatures of 4 digests of eu-central-1 from 2024-05-06T00:00:00Z to 2024-05-06T04:00:00Z cannot be "
         f"checked: no key given has the fingerprint {fingerprint(OTHER_KEY)}; give the output of `aws cloudtrail "
         "list-public-keys --region eu-central-1 --start-time 2024-05-06T00:00:00Z` with --public-key too"
     )
     assert (report.signed, report.unproven) == (2, 5)
+    one = tmp_path / "one"
+    write_chain(one, [0])
+    assert found(verify(one, [key_list(tmp_path / "eu.json", OTHER_KEY)])) == [("no key", name(digest(0)))]
     report = verify(folder, [*public_key, key_list(tmp_path / "eu.json", OTHER_KEY)])
     assert (report.findings, report.signed, report.unproven) == ([], 5, 2)
 
