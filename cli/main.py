@@ -11,7 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from cli import operate, query, sample, verify
-from cli.options import AccountOption, FromOption, RegionOption, ToOption
+from cli.options import AccountOption, FromOption, RegionOption, ToOption, lake_folder
 
 QUARANTINED = 3
 WRONG_USE = 2
@@ -106,7 +106,12 @@ def local(
     ],
     lake: Annotated[
         Path | None,
-        typer.Option(help="Folder of the lake; optional with --dry-run only.", envvar="TRAILSIGHT_LAKE"),
+        typer.Option(
+            parser=lake_folder,
+            metavar="PATH",
+            help="Folder of the lake; optional with --dry-run only.",
+            envvar="TRAILSIGHT_LAKE",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
     start: FromOption = None,

@@ -15,7 +15,24 @@ def day(text: str) -> date:
         raise typer.BadParameter(f"{text!r} is not a day; write it as 2026-01-31") from None
 
 
-FolderOption = Annotated[Path, typer.Option("--lake", help="Folder of the lake.", envvar="TRAILSIGHT_LAKE")]
+def lake_folder(text: str) -> Path:
+    """The folder that --lake names. Raises typer.BadParameter for a lake in S3."""
+    if text.startswith("s3://"):
+        raise typer.BadParameter(f"{text}: a lake in S3 is asked in Athena; name a folder")
+    return Path(text)
+
+
+def copied_folder(text: str) -> Path:
+    """The folder of log files that an argument names. Raises typer.BadParameter for a prefix in S3."""
+    if text.startswith("s3://"):
+        raise typer.BadParameter(f"copy it first, `aws s3 sync {text} FOLDER`, and name the folder")
+    return Path(text)
+
+
+FolderOption = Annotated[
+    Path,
+    typer.Option("--lake", parser=lake_folder, metavar="PATH", help="Folder of the lake.", envvar="TRAILSIGHT_LAKE"),
+]
 FromOption = Annotated[date | None, typer.Option("--from", metavar="DAY", parser=day, help="First delivery day.")]
 ToOption = Annotated[date | None, typer.Option("--to", metavar="DAY", parser=day, help="Last delivery day.")]
 AccountOption = Annotated[list[str] | None, typer.Option(help="Only this account; may be given again.")]

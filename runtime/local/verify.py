@@ -12,25 +12,41 @@ import json
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from isal import igzip
 
 from runtime.local.inputs import InputError, find
 
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
 CHUNK = 1 << 20
 DIGEST_LIMIT = 256 << 20  # uncompressed; an hour's digest is some megabytes at most
 # A file is listed by the digest of the hour it was delivered in, which is minutes after the time in its name.
 DELIVERY = timedelta(minutes=15)
+# How long after the time in a log file's name its digest is in the bucket: delivery, the digest's hour, and room.
+DUE = timedelta(hours=3)
 
 _DIGEST = re.compile(r"(\d{12})_CloudTrail-Digest_([a-z0-9-]+?)_(.+)_(\d{8}T\d{6}Z)(_backfill)?\.json(\.gz)?")
 _LOG = re.compile(r"(\d{12})_CloudTrail(?:-Insight|-NetworkActivity)?_([a-z0-9-]+)_(\d{8}T\d{4}Z)_")
 
-PROBLEMS = ("hash differs", "missing", "unlisted", "chain broken", "gap", "unreadable", "signature wrong")
+PROBLEMS = (
+    "hash differs",
+    "missing",
+    "unlisted",
+    "not covered",
+    "chain broken",
+    "gap",
+    "unreadable",
+    "signature wrong",
+    "no key",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +58,38 @@ class Finding:
     sentence: str
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """First and last time that the digests of a trail in an account and Region cover; what lacks between is a gap."""
+
+    account: str
+    region: str
+    trail: str
+    start: str
+    end: str
+
+
 @dataclass(slots=True)
 class Report:
-    """What was checked. `ok` says that nothing is wrong; signatures that could not be checked are `unsigned`."""
+    """What was checked, and what could not be.
+
+    `verified` log files match a digest; of these, `unproven` ones match only a digest whose signature was not verified.
+    `unsigned` names the digests whose signature is not in the folder: their successor is not there, or begins a chain.
+    `pending` log files are newer than the newest digest.
+    """
 
     digests: int = 0
     verified: int = 0
     signed: int = 0
-    unsigned: int = 0
+    unproven: int = 0
+    pending: int = 0
+    unsigned: list[str] = field(default_factory=list)
+    spans: list[Span] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
-        """Every log file listed is there, unchanged, and the chain is whole."""
+        """Nothing wrong was found: each log file that is due is listed and unchanged, and the chains are whole."""
         return not self.findings
 
     @property
@@ -62,38 +97,60 @@ class Report:
         """Number of findings per kind."""
         return Counter(finding.kind for finding in self.findings)
 
+    def found(self, kind: str, file: Path | str, sentence: str) -> None:
+        """Add a finding."""
+        self.findings.append(Finding(kind, str(file), sentence))
+
+
+_ChainKey = tuple[str, str, str, bool]  # account, Region, trail, whether backfill
+
 
 @dataclass(slots=True)
 class _Digest:
     path: Path
-    chain: tuple[str, str, str, bool]  # account, Region, trail, whether backfill
-    content: dict[str, Any]
+    chain: _ChainKey
     sha256: str
     start: datetime
     end: datetime
+    signed: str  # the text that its signature is of
+    fingerprint: str | None
+    previous: str | None
+    previous_sha256: str | None
+    previous_signature: str | None
+    logs: list[tuple[str, str]]  # key and SHA-256
+    matched: int = 0
+
+    @property
+    def name(self) -> str:
+        return _name(self.path.name)
 
 
-def verify(folder: Path, public_keys: Path | None = None) -> Report:
-    """Check all log files below `folder` that its digests cover, and the digests themselves.
+def verify(folder: Path, public_keys: Sequence[Path] = ()) -> Report:
+    """Check all log files below `folder` against its digests, and the digests themselves.
 
-    `public_keys` is the output of `aws cloudtrail list-public-keys`, or one key as PEM or base64 DER. Raises InputError
-    if there is no digest or the keys cannot be read.
+    `public_keys` are outputs of `aws cloudtrail list-public-keys`, or single keys as PEM or base64 DER. Raises
+    InputError if there is no digest or a key cannot be read.
     """
-    keys = _read_keys(public_keys) if public_keys else {}
+    keys: dict[str, RSAPublicKey] = {}
+    for path in public_keys:
+        keys |= _read_keys(path)
     report = Report()
     listing = find([str(folder)])
-    report.findings += [Finding("unreadable", str(folder), sentence) for sentence in listing.unreadable]
+    for sentence in listing.unreadable:
+        report.found("unreadable", folder, sentence)
+    given = {path.absolute() for path in public_keys}
     # By name, which is one of a kind in CloudTrail: folders are copied in part, flattened and renamed.
     logs: dict[str, list[Path]] = {}
     for file in listing.files:
-        logs.setdefault(_name(file.uri), []).append(Path(file.uri))
+        if Path(file.uri) not in given:
+            logs.setdefault(_name(file.uri), []).append(Path(file.uri))
     listed: set[str] = set()
-    chains: dict[tuple[str, str, str, bool], list[_Digest]] = {}
+    chains: dict[_ChainKey, list[_Digest]] = {}
     seen: set[tuple[str, str]] = set()
     for path in sorted(folder.rglob("*_CloudTrail-Digest_*")):
         digest = _read_digest(path, report)
-        if digest is not None and (_name(path.name), digest.sha256) not in seen:
-            seen.add((_name(path.name), digest.sha256))
+        if digest is not None and (digest.name, digest.sha256) not in seen:
+            seen.add((digest.name, digest.sha256))
             report.digests += 1
             chains.setdefault(digest.chain, []).append(digest)
             listed.update(_check_logs(digest, logs, report))
@@ -101,15 +158,23 @@ def verify(folder: Path, public_keys: Path | None = None) -> Report:
         raise InputError(f"{folder}: no digest files; download the trail's CloudTrail-Digest folder beside its logs")
     for chain in chains.values():
         chain.sort(key=lambda digest: digest.end)
-        _check_chain(chain, keys, report)
-    unlisted = sorted(path for name in logs.keys() - listed for path in logs[name])
-    _check_unlisted(unlisted, chains, report)
+        _check_order(chain, report)
+    _check_signatures(chains.values(), keys if public_keys else None, report)
+    _check_unlisted(sorted(path for name in logs.keys() - listed for path in logs[name]), logs, chains, report)
     return report
 
 
 def _name(key: str) -> str:
     """A file's own name, the same whether it is unpacked or not: hashes are of the unpacked content."""
     return key.rsplit("/", 1)[-1].removesuffix(".gz")
+
+
+def _some(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _at(time: datetime) -> str:
+    return f"{time:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _read_digest(path: Path, report: Report) -> _Digest | None:
@@ -119,25 +184,46 @@ def _read_digest(path: Path, report: Report) -> _Digest | None:
             raise ValueError("its name is not a digest's")
         raw = b"".join(_unpacked(path))
         content = json.loads(raw)
+        if not isinstance(content, dict):
+            raise TypeError("it is not a JSON object")
         account, region, trail, _, backfill, _ = named.groups()
+        sha256, signature = hashlib.sha256(raw).hexdigest(), _text(content, "previousDigestSignature")
+        # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-custom-validation.html
+        place = f"{_text(content, 'digestS3Bucket')}/{_text(content, 'digestS3Object')}"
         digest = _Digest(
             path,
             (account, region, trail, backfill is not None),
-            content,
-            hashlib.sha256(raw).hexdigest(),
+            sha256,
             _instant(content["digestStartTime"]),
             _instant(content["digestEndTime"]),
+            "\n".join((content["digestEndTime"], place, sha256, signature or "null")),
+            _text(content, "digestPublicKeyFingerprint"),
+            _text(content, "previousDigestS3Object"),
+            _text(content, "previousDigestHashValue"),
+            signature,
+            [(log["s3Object"], log["hashValue"]) for log in content["logFiles"]],
         )
-        _ = [(log["s3Object"], log["hashValue"]) for log in content["logFiles"]]
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zlib.error) as error:
+        if not all(isinstance(key, str) and isinstance(sha256, str) for key, sha256 in digest.logs):
+            raise ValueError("it lists a log file whose name or hash is not text")
+    except (OSError, EOFError, ValueError, KeyError, TypeError, OverflowError, RecursionError, zlib.error) as error:
         reason = f"it has no {error}" if isinstance(error, KeyError) else str(error)
-        report.findings.append(Finding("unreadable", str(path), f"this digest cannot be read: {reason}"))
+        report.found("unreadable", path, f"this digest cannot be read: {reason}")
         return None
     return digest
 
 
+def _text(content: dict[str, Any], field: str) -> str | None:
+    value = content.get(field)
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f"its {field} is not text")
+    return value
+
+
 def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError(f"its time {text} has no time zone")
+    return time.astimezone(UTC)
 
 
 def _unpacked(path: Path) -> Iterator[bytes]:
@@ -162,14 +248,13 @@ def _unpacked(path: Path) -> Iterator[bytes]:
 
 def _check_logs(digest: _Digest, logs: Mapping[str, list[Path]], report: Report) -> Iterator[str]:
     """Compare each listed log file's hash; gives the names listed."""
-    for log in digest.content["logFiles"]:
-        name = _name(log["s3Object"])
+    for key, sha256 in digest.logs:
+        name = _name(key)
         yield name
         if name not in logs:
-            said = f"listed by {digest.path.name}, not in this folder"
-            report.findings.append(Finding("missing", log["s3Object"], said))
+            report.found("missing", key, f"listed by {digest.path.name}, not in this folder")
         for path in logs.get(name, ()):
-            _check_log(path, log["hashValue"], digest, report)
+            _check_log(path, sha256, digest, report)
 
 
 def _check_log(path: Path, expected: str, digest: _Digest, report: Report) -> None:
@@ -178,103 +263,205 @@ def _check_log(path: Path, expected: str, digest: _Digest, report: Report) -> No
         for chunk in _unpacked(path):
             found.update(chunk)
     except (OSError, ValueError) as error:
-        report.findings.append(Finding("unreadable", str(path), f"this log file cannot be read: {error}"))
+        report.found("unreadable", path, f"this log file cannot be read: {error}")
         return
     if found.hexdigest() == expected.lower():
         report.verified += 1
+        digest.matched += 1
     else:
         said = "its content is not what CloudTrail delivered: the SHA-256 differs from that in"
-        report.findings.append(Finding("hash differs", str(path), f"{said} {digest.path.name}"))
+        report.found("hash differs", path, f"{said} {digest.path.name}")
 
 
-def _check_chain(chain: list[_Digest], keys: Mapping[str, Any], report: Report) -> None:
-    """Check that each digest names its predecessor, with its hash, signature and no time between."""
-    backfill = chain[0].chain[3]
-    successors: list[_Digest | None] = [*chain[1:], None]
-    for digest, successor in zip(chain, successors, strict=True):
-        if successor is None:
-            report.unsigned += 1
-            continue
-        named = successor.content.get("previousDigestS3Object")
-        if successor.start > digest.end and not backfill:
-            between = f"no digest covers {digest.end:%Y-%m-%dT%H:%M:%SZ} to {successor.start:%Y-%m-%dT%H:%M:%SZ}"
-            report.findings.append(
-                Finding("gap", str(successor.path), f"{between}: digests were deleted, or not copied")
-            )
-        if named is None or _name(named) != _name(digest.path.name):
-            if successor.start <= digest.end:
-                report.findings.append(
-                    Finding(
-                        "chain broken", str(successor.path), f"it names {named} as the digest before it, not this one's"
-                    )
-                )
-            report.unsigned += 1
-            continue
-        if successor.content.get("previousDigestHashValue") != digest.sha256:
-            said = f"its SHA-256 is not the one that {successor.path.name} names: the digest was changed"
-            report.findings.append(Finding("chain broken", str(digest.path), said))
-        _check_signature(digest, successor.content.get("previousDigestSignature"), keys, report)
+def _check_order(chain: Sequence[_Digest], report: Report) -> None:
+    """Check that each digest names the one before it in time, with no time between; the first may be in the middle."""
+    account, region, trail, backfill = chain[0].chain
+    here = {digest.name for digest in chain}
+    if not backfill:
+        report.spans.append(Span(account, region, trail, _at(chain[0].start), _at(chain[-1].end)))
+    for before, digest in pairwise(chain):
+        names = f"it names {digest.previous} as the digest before it"
+        linked = digest.previous is not None and _name(digest.previous) == before.name
+        absent = digest.previous is not None and _name(digest.previous) not in here
+        if backfill:  # of hours here and there: only a name tells what was deleted
+            if absent:
+                report.found("gap", digest.path, f"{names}, which is not here: deleted, or not copied")
+        elif digest.start > before.end:
+            if linked:
+                why = "CloudTrail wrote none, the chain is whole"
+            elif absent:
+                why = f"{names}, which is not here: deleted, or not copied"
+            elif digest.previous is None:
+                why = "a new chain begins after it: logging or validation was off, or digests were deleted"
+            else:
+                why = f"{names}, not {before.path.name}"
+            report.found("gap", digest.path, f"no digest covers {_at(before.end)} to {_at(digest.start)}: {why}")
+        elif digest.name == before.name:
+            report.found("chain broken", digest.path, f"{before.path} has the same name, and other content")
+        elif not linked:
+            names = names if digest.previous is not None else "it names no digest before it"
+            report.found("chain broken", digest.path, f"{names}; the one here is {before.path.name}")
 
 
-def _check_signature(digest: _Digest, signature: Any, keys: Mapping[str, Any], report: Report) -> None:
+def _check_signatures(
+    chains: Iterable[Sequence[_Digest]], keys: Mapping[str, "RSAPublicKey"] | None, report: Report
+) -> None:
+    """Check each digest's hash and signature in those that name it; `keys` is None to check hashes only."""
+    keyless: dict[tuple[str, str | None], list[_Digest]] = {}
+    for chain in chains:
+        successors: dict[str, list[_Digest]] = {}
+        for digest in chain:
+            if digest.previous is not None:
+                successors.setdefault(_name(digest.previous), []).append(digest)
+        for digest in chain:
+            following = successors.get(digest.name, [])
+            key = None if keys is None else keys.get(digest.fingerprint or "")
+            proven = [_check_link(digest, successor, key, report) for successor in following]
+            if any(proven):
+                report.signed += 1
+            else:
+                report.unproven += digest.matched
+            if not following:
+                report.unsigned.append(str(digest.path))
+            if keys is not None and key is None:
+                keyless.setdefault((digest.chain[1], digest.fingerprint), []).append(digest)
+    for (region, fingerprint), digests in keyless.items():
+        digests.sort(key=lambda digest: digest.start)
+        begin, end = _at(digests[0].start), _at(max(digest.end for digest in digests))
+        # No --end-time: a backfill digest is signed long after the hour it is of.
+        listing = f"aws cloudtrail list-public-keys --region {region} --start-time {begin}"
+        report.found(
+            "no key",
+            digests[0].path,
+            f"the signatures of {_some(len(digests), 'digest')} of {region} from {begin} to {end} cannot be checked: "
+            f"no key given has the fingerprint {fingerprint}; give the output of `{listing}` with --public-key too",
+        )
+
+
+def _check_link(digest: _Digest, successor: _Digest, key: "RSAPublicKey | None", report: Report) -> bool:
+    """Check what its successor says of a digest; whether a signature was verified."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
     from cryptography.hazmat.primitives.hashes import SHA256
 
-    key = keys.get(digest.content.get("digestPublicKeyFingerprint", ""), keys.get(""))
-    if key is None or not isinstance(signature, str):
-        report.unsigned += 1
-        return
-    content = digest.content
-    # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-custom-validation.html
-    signed = "\n".join(
-        (
-            content["digestEndTime"],
-            f"{content.get('digestS3Bucket')}/{content.get('digestS3Object')}",
-            digest.sha256,
-            content.get("previousDigestSignature") or "null",
-        )
-    )
+    if successor.previous_sha256 != digest.sha256:
+        said = f"its SHA-256 is not the one that {successor.path.name} names: one of the two was changed"
+        report.found("chain broken", digest.path, said)
+    if successor.previous_signature is None:
+        said = f"{successor.path.name} names it without its signature, which CloudTrail always gives"
+        report.found("chain broken", digest.path, said)
+        return False
+    if key is None:
+        return False
     try:
-        key.verify(bytes.fromhex(signature), signed.encode(), PKCS1v15(), SHA256())
-        report.signed += 1
+        key.verify(bytes.fromhex(successor.previous_signature), digest.signed.encode(), PKCS1v15(), SHA256())
     except (InvalidSignature, ValueError):
-        said = "its signature does not verify with the public key: it is not what CloudTrail wrote"
-        report.findings.append(Finding("signature wrong", str(digest.path), said))
+        said = f"the signature that {successor.path.name} gives for it does not verify: one of the two was changed"
+        report.found("signature wrong", digest.path, said)
+        return False
+    return True
 
 
 def _check_unlisted(
-    paths: list[Path], chains: Mapping[tuple[str, str, str, bool], list[_Digest]], report: Report
+    paths: Sequence[Path],
+    logs: Iterable[str],
+    chains: Mapping[_ChainKey, Sequence[_Digest]],
+    report: Report,
 ) -> None:
-    """Find log files of an hour that digests cover and that none of them lists."""
+    """Find the log files that no digest lists: where digests cover their time, and where they should but do not."""
     covered: dict[tuple[str, str], list[tuple[datetime, datetime]]] = {}
-    for (account, region, _, _), chain in chains.items():
-        covered.setdefault((account, region), []).extend((digest.start, digest.end) for digest in chain)
+    times = [named[2] for name in logs if (named := _named(name))]
+    for (account, region, _, backfill), chain in chains.items():
+        if not backfill:  # one of those lists what the hour's own digest left out
+            covered.setdefault((account, region), []).extend((digest.start, digest.end) for digest in chain)
+            times.append(chain[-1].end)
+    newest = max(times, default=datetime.min.replace(tzinfo=UTC))
+    whole = {place: _merged(spans) for place, spans in covered.items()}
+    bare: dict[tuple[str, str], list[tuple[datetime, Path]]] = {}
+    nameless: list[Path] = []
     for path in paths:
-        named = _LOG.match(path.name)
+        named = _named(path.name)
         if named is None:
+            nameless.append(path)
             continue
-        account, region, stamp = named.groups()
-        first = datetime.fromisoformat(stamp)
-        spans = covered.get((account, region), [])
+        account, region, first = named
+        spans = whole.get((account, region), [])
         if all(any(start <= at < end for start, end in spans) for at in (first, first + DELIVERY)):
             said = "no digest of its hour lists it: CloudTrail did not deliver it, or not in this form"
-            report.findings.append(Finding("unlisted", str(path), said))
+            report.found("unlisted", path, said)
+        elif first + DUE > newest:
+            report.pending += 1
+        else:
+            bare.setdefault((account, region), []).append((first, path))
+    for (account, region), found in sorted(bare.items()):
+        found.sort()
+        said = (
+            f"{_some(len(found), 'log file')} of {account} in {region}, {_at(found[0][0])} to {_at(found[-1][0])}: no "
+            "digest here covers that time, so nothing proves them; copy its digests too, if validation was on"
+        )
+        report.found("not covered", found[0][1], said)
+    if nameless:
+        said = f"{_some(len(nameless), 'log file')} with a name that CloudTrail does not give: no digest can list it"
+        report.found("not covered", nameless[0], said)
 
 
-def _read_keys(path: Path) -> dict[str, Any]:
-    """Public keys by fingerprint; a key that comes alone is at ''."""
+def _merged(spans: Iterable[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
+    """The same times in as few spans as can be: a million log files may be held against a year's digests."""
+    merged: list[tuple[datetime, datetime]] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _named(name: str) -> tuple[str, str, datetime] | None:
+    """Account, Region and time that a log file's name says; None if it is not one of CloudTrail's."""
+    named = _LOG.match(name)
+    if named is None:
+        return None
+    try:
+        time = datetime.fromisoformat(named[3])
+        _ = time + DUE
+    except (ValueError, OverflowError):  # no day of the calendar, or its last
+        return None
+    return named[1], named[2], time
+
+
+def _read_keys(path: Path) -> dict[str, "RSAPublicKey"]:
+    """Public keys by fingerprint."""
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
 
     try:
         content = path.read_bytes()
         if content.lstrip().startswith(b"{"):
             listed = json.loads(content)["PublicKeyList"]
-            return {key["Fingerprint"]: load_der_public_key(base64.b64decode(key["Value"])) for key in listed}
+            if not listed:
+                raise ValueError("the list is empty; AWS lists the keys of one Region, from --start-time on")
+            return {key["Fingerprint"]: _rsa(load_der_public_key(base64.b64decode(key["Value"]))) for key in listed}
         if content.lstrip().startswith(b"-----"):
-            return {"": load_pem_public_key(content)}
-        return {"": load_der_public_key(base64.b64decode(content, validate=False))}
-    except (OSError, ValueError, KeyError, TypeError, binascii.Error) as error:
+            alone = _rsa(load_pem_public_key(content))
+        else:
+            alone = _rsa(load_der_public_key(base64.b64decode(content, validate=False)))
+        return {_fingerprint(alone): alone}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, UnsupportedAlgorithm, binascii.Error) as error:
         why = getattr(error, "strerror", None) or error
         cure = "give the output of `aws cloudtrail list-public-keys`, or one key as PEM or base64"
         raise InputError(f"{path}: no public key ({why}); {cure}") from error
+
+
+def _rsa(key: Any) -> "RSAPublicKey":
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+    if not isinstance(key, RSAPublicKey):
+        raise TypeError("not an RSA key, as CloudTrail's are")
+    return key
+
+
+def _fingerprint(key: "RSAPublicKey") -> str:
+    """CloudTrail's name of a key: the MD5 of its PKCS #1 form, as AWS's example of list-public-keys shows."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    return hashlib.md5(key.public_bytes(Encoding.DER, PublicFormat.PKCS1), usedforsecurity=False).hexdigest()

@@ -149,6 +149,16 @@ def test_a_lake_has_to_be_named(logs):
     assert "the lake's folder is missing; name one with --lake" in " ".join(done.stderr.replace("│", " ").split())
 
 
+@pytest.mark.parametrize("arguments", [["local", "logs"], ["query", "hour"]])
+def test_a_lake_in_s3_is_refused(arguments):
+    """It is no folder here, and no folder `s3:` is made for it; the sentence says where it is asked."""
+    done = trailsight(*arguments, "--lake", "s3://acme-lake")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "s3://acme-lake: a lake in S3 is asked in Athena; name a folder" in " ".join(
+        done.stderr.replace("│", " ").split()
+    )
+
+
 def test_a_lake_that_cannot_be_written_exits_1(logs, tmp_path):
     """A lake that is a file is a failure with its cure."""
     (tmp_path / "lake").write_text("")
