@@ -6,10 +6,12 @@
     LAKE/_run/<run>/                                            a run at work; no reader looks here
 
 A run writes everything below `_run`. Its commit is one atomic rename: that of the manifest that lists the moves
-into place. A run killed before it never happened; one killed after it is completed by whoever opens the lake next.
+into place. A run killed before it never happened; one killed after it is completed by whoever opens the lake next, to
+write or to ask.
 """
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -70,6 +72,19 @@ class Lake:
         with held(self.root, LakeError):
             self.recover()
             yield
+
+    def settle(self) -> None:
+        """Complete a killed run that had committed, before the lake is read: it shows all of a run or nothing.
+
+        Raises LakeError where that cannot be done, or where the run is alive and at it.
+        """
+        if not any(self._runs.glob("*/manifest.json")):
+            return
+        if not os.access(self.root, os.W_OK):
+            cure = "run `trailsight local` once where it can be written, or query a copy"
+            raise LakeError(f"{self.root}: a run was cut short and cannot be completed, the folder is read-only; {cure}")
+        with self.locked():
+            pass
 
     def recover(self) -> None:
         """Complete a killed run that had committed; forget one that had not."""

@@ -18,7 +18,7 @@ from runtime.events.ledger import LEDGER, LEDGER_COLUMNS
 from runtime.local.dialect import parse, to_duckdb
 from runtime.local.dialect.engine import FAILS, PARTIAL, prepare
 from runtime.local.dialect.types import quoted, text
-from runtime.local.lake import LakeError
+from runtime.local.lake import Lake, LakeError
 
 _TYPES = {c.name: "TIMESTAMP" if c.type == "timestamp" else "VARCHAR" for c in (*COLUMNS, PARTITION)}
 _GLOB = re.compile(r"[\[*?]")
@@ -28,11 +28,12 @@ def open_lake(lake: Path) -> duckdb.DuckDBPyConnection:
     """Connection with the views `parquettrails`, `cloudtrail_logs` and `ledger` over the lake, its time zone UTC.
 
     It reaches the lake's Parquet files and ledger and, where memory is short, a temporary folder of its own; its
-    settings are locked. A column that an older lake lacks is null, and a lake without events has empty views. Raises
-    LakeError for a folder that is not there.
+    settings are locked. A column that an older lake lacks is null, and a lake without events has empty views. A run
+    that was cut short is completed first. Raises LakeError for a folder that is not there, or not to be completed.
     """
     if not lake.is_dir():
         raise LakeError(f"{lake}: no such folder; make a lake with `trailsight local INPUT --lake {lake}`")
+    Lake(lake).settle()
     root = lake.resolve()
     connection = duckdb.connect(":memory:")
     prepare(connection)

@@ -1,5 +1,6 @@
 """A lake opened for SQL: what it reaches, what an old or empty one gives, and what goes wrong in one sentence."""
 
+import os
 import shutil
 from datetime import date, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from runtime.athena.named import QueryError
 from runtime.events.columns import COLUMNS, PARTITION, PROMOTE
+from runtime.folder import held
 from runtime.local.dialect import Refused
 from runtime.local.ingest import ingest
 from runtime.local.lake import Lake, LakeError
@@ -72,6 +74,47 @@ def test_a_missing_lake_says_how_to_make_one(tmp_path):
     """A folder that is not there is named, with the command that makes it."""
     with pytest.raises(LakeError, match="no such folder; make a lake with `trailsight local INPUT --lake "):
         open_lake(tmp_path / "none")
+
+
+@pytest.fixture
+def cut_short(lake, monkeypatch) -> Path:
+    """The lake after a second run, of another day, that was killed once it had moved its ledger and nothing else."""
+    write(path_of(lake.parent / "logs", "2024-05-07", "b"), event("e3", "2024-05-07T00:00:00Z"))
+    replace = Path.replace
+
+    def killed(self, target):
+        if self.suffix == ".parquet":
+            raise RuntimeError
+        return replace(self, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", killed)
+        with pytest.raises(RuntimeError):
+            ingest([str(lake.parent / "logs")], Lake(lake), workers=1)
+    return lake
+
+
+def test_a_query_never_answers_from_half_a_run(cut_short):
+    """A run that was killed while its files were put in place is completed before the lake is asked."""
+    assert ask(cut_short, "SELECT sum(rows) FROM ledger") == [(3,)]
+    assert ask(cut_short, "SELECT eventid FROM parquettrails ORDER BY eventid") == [("e1",), ("e2",), ("e3",)]
+    assert list((cut_short / "_run").iterdir()) == []
+
+
+def test_half_a_run_that_cannot_be_completed_is_not_read(cut_short, monkeypatch):
+    """Where the run is alive, or the folder cannot be written, the query says so, with the cure."""
+    with held(cut_short, LakeError), pytest.raises(LakeError, match="another run holds this lake; wait for it to end"):
+        open_lake(cut_short)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(LakeError, match="a run was cut short .*; run `trailsight local` once .*, or query a copy$"):
+        open_lake(cut_short)
+
+
+def test_a_run_at_work_keeps_no_query_waiting(lake):
+    """Before its commit a run has changed nothing, and is not looked at."""
+    with held(lake, LakeError):
+        Lake(lake).new_run("x")
+        assert ask(lake, "SELECT count(*) FROM parquettrails") == [(2,)]
 
 
 def test_a_damaged_file_is_named(lake):
