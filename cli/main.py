@@ -1,7 +1,7 @@
 """The command `trailsight`: each subcommand reads its options, calls one function and prints what it returns.
 
-Exit codes: 0 clean, 1 failure, 2 wrong use, 3 something was quarantined or does not verify. Imports of the engine
-stand inside the commands: `trailsight --help` needs none of it.
+Exit codes: 0 clean, 1 failure, 2 wrong use, 3 something was quarantined or does not verify, 130 Ctrl-C. Imports of the
+engine stand inside the commands: `trailsight --help` needs none of it.
 """
 
 import os
@@ -16,6 +16,7 @@ from cli.options import AccountOption, FromOption, RegionOption, ToOption
 
 QUARANTINED = 3
 WRONG_USE = 2
+INTERRUPTED = 130
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -30,8 +31,6 @@ def main() -> NoReturn:
     """Run the command line; a foreseen mistake is one sentence on standard error, never a traceback."""
     try:
         app()
-    except KeyboardInterrupt as interrupted:
-        _stop(str(interrupted) or "interrupted", 130)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone: nobody is left to tell
         sys.exit(1)
@@ -48,6 +47,8 @@ def _foreseen(error: Exception) -> int | None:
     names = {kind.__name__ for kind in type(error).__mro__}
     if names & {"InputError", "QueryError", "Refused", "SpecError"}:
         return WRONG_USE
+    if "Interrupted" in names:
+        return INTERRUPTED
     return 1 if names & {"LakeError", "WorkerError", "OSError", "QueueError", "RebuildError", *_AWS} else None
 
 

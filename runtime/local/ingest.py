@@ -142,16 +142,14 @@ def ingest(
     began = time.monotonic()
     s3 = s3 or S3Options()
     with lake.locked():
-        found = listing(inputs, lake, selection or Selection(), s3)
-        summary = Summary(known=found.known, skipped=dict(found.skipped), unreadable=found.unreadable)
-        summary.unread, summary.why_nothing = len(found.unreadable), found.why_nothing
-        if found.files:
-            try:
+        try:
+            found = listing(inputs, lake, selection or Selection(), s3)
+            summary = Summary(known=found.known, skipped=dict(found.skipped), unreadable=found.unreadable)
+            summary.unread, summary.why_nothing = len(found.unreadable), found.why_nothing
+            if found.files:
                 summary.entries = _run(found.files, lake, s3, tuple(promote), workers or os.cpu_count() or 1, progress)
-            except Interrupted:
-                raise
-            except KeyboardInterrupt:
-                raise Interrupted("interrupted; the lake is as it was before this run") from None
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted; the lake is as it was before this run") from None
     for entry in summary.entries:
         summary.files += 1
         summary.records += entry.records

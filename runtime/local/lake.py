@@ -26,8 +26,8 @@ class LakeError(RuntimeError):
     """The lake cannot be used; its text is one sentence with the cure."""
 
 
-class Interrupted(KeyboardInterrupt):
-    """A run was interrupted; its text says what that leaves of it."""
+class Interrupted(RuntimeError):
+    """A run was interrupted; its text says what that leaves of it. Typer would swallow a KeyboardInterrupt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Lake:
             return
         if not os.access(self.root, os.W_OK):
             cure = "run `trailsight local` once where it can be written, or query a copy"
-            raise LakeError(f"{self.root}: a run was cut short and cannot be completed, the folder is read-only; {cure}")
+            raise LakeError(f"{self.root}: a run was cut short, and the folder is read-only; {cure}")
         with self.locked():
             pass
 
@@ -113,15 +113,16 @@ class Lake:
         draft = run / "manifest.draft"
         draft.write_text(json.dumps(moves), encoding="utf-8")
         sync(draft)
-        draft.rename(run / "manifest.json")
         try:
+            draft.rename(run / "manifest.json")
             sync(run)
             self._move_into_place(run)
             shutil.rmtree(run)
         except KeyboardInterrupt:
-            raise Interrupted(
-                "interrupted once the run was in the lake; the next run puts its files in place"
-            ) from None
+            if draft.exists():
+                raise
+            whoever = "the next run or query puts its files in place"
+            raise Interrupted(f"interrupted once the run was in the lake; {whoever}") from None
 
     def _move_into_place(self, run: Path) -> None:
         for move in json.loads((run / "manifest.json").read_text(encoding="utf-8")):

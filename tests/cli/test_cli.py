@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import signal
 import struct
 import subprocess
 import sys
@@ -155,6 +156,19 @@ def test_a_lake_that_cannot_be_written_exits_1(logs, tmp_path):
     done = trailsight("local", logs, "--lake", tmp_path / "lake")
     assert done.returncode == 1
     assert "cannot be written (File exists); name another folder with --lake" in done.stderr
+
+
+def test_ctrl_c_says_what_it_leaves_of_the_lake(logs, tmp_path):
+    """A run that is interrupted ends with 130 and one sentence, not with a traceback or without a word."""
+    pipe = logs / "x.json"
+    os.mkfifo(pipe)
+    command = [sys.executable, "-m", "cli", "local", str(logs), "--lake", str(tmp_path / "lake"), "--workers", "1"]
+    run = subprocess.Popen(command, cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with pipe.open("wb"):  # once the run has opened it
+        run.send_signal(signal.SIGINT)
+        said = run.communicate(timeout=60)
+    assert said == ("", "trailsight: interrupted; the lake is as it was before this run\n")
+    assert run.returncode == 130
 
 
 def test_dry_run_says_what_a_run_would_take(logs, tmp_path):

@@ -19,7 +19,7 @@ import pytest
 from runtime.events.columns import COLUMNS
 from runtime.local import merge, stage, staged
 from runtime.local.ingest import Selection, ingest
-from runtime.local.lake import Lake, LakeError
+from runtime.local.lake import Interrupted, Lake, LakeError
 from tests.conftest import REPO
 from tests.local.logs import alive, children, encode, event, path_of, quarantine, rows, take, until, write
 
@@ -226,7 +226,7 @@ def test_a_commit_cut_short_is_completed_by_the_next_run(logs, lake, moved, monk
         return replace(self, target)
 
     monkeypatch.setattr(Path, "replace", failing)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Interrupted):
         take(logs, lake)
     monkeypatch.setattr(Path, "replace", replace)
     assert take(logs, lake).files == 0

@@ -263,7 +263,7 @@ def test_ctrl_c_says_what_is_left_of_the_run(logs, lake, monkeypatch, moved):
         sentence = "interrupted; the lake is as it was before this run"
     else:
         monkeypatch.setattr(lakes.Path, "replace", interrupt)
-        sentence = "interrupted once the run was in the lake; the next run puts its files in place"
+        sentence = "interrupted once the run was in the lake; the next run or query puts its files in place"
     with pytest.raises(Interrupted, match=f"^{sentence}$"):
         take(logs, lake)
     monkeypatch.undo()
