@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,27 @@ def test_what_cannot_be_written_is_no_fault_of_a_file(logs, lake, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         take(logs, lake)
     assert list(lake.entries()) == []
+
+
+def test_an_error_inside_a_run_is_not_taken_for_a_lake_that_cannot_be_written(lake):
+    """What may not be read while the lake is held keeps its name and its reason."""
+    denied = PermissionError(13, "Permission denied", "/lake/ledger/1.jsonl")
+    with pytest.raises(PermissionError) as raised, lake.locked():
+        raise denied
+    assert raised.value is denied
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(30, "Read-only file system")])
+def test_a_lake_that_cannot_be_written_is_named_with_the_cure(lake, monkeypatch, error):
+    """Whatever the reason, the sentence is the same."""
+
+    def refuse(*_, **__):
+        raise error
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    sentence = f"{lake.root}: cannot be written ({error.strerror}); name another folder with --lake"
+    with pytest.raises(LakeError, match=f"^{re.escape(sentence)}$"), lake.locked():
+        pass
 
 
 HOSTILE = [
