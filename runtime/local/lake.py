@@ -107,9 +107,10 @@ class Lake:
         ledger.parent.mkdir(parents=True, exist_ok=True)
         with ledger.open("w", encoding="utf-8") as out:
             out.writelines(json.dumps(asdict(entry)) + "\n" for entry in entries)
-        moves = sorted(str(path.relative_to(run / "out")) for path in (run / "out").rglob("*") if path.is_file())
-        for move in moves:
-            sync(run / "out" / move)
+        written = sorted((run / "out").rglob("*"))
+        moves = [str(path.relative_to(run / "out")) for path in written if path.is_file()]
+        for path in (*written, run / "out", run, self._runs, self.root):  # a new folder is an entry of the one above
+            sync(path)
         draft = run / "manifest.draft"
         draft.write_text(json.dumps(moves), encoding="utf-8")
         sync(draft)
@@ -125,12 +126,19 @@ class Lake:
             raise Interrupted(f"interrupted once the run was in the lake; {whoever}") from None
 
     def _move_into_place(self, run: Path) -> None:
+        folders: set[Path] = set()
         for move in json.loads((run / "manifest.json").read_text(encoding="utf-8")):
             source, target = run / "out" / move, self.root / move
-            if source.exists():  # else an earlier attempt moved it
+            if source.exists():
                 target.parent.mkdir(parents=True, exist_ok=True)
                 source.replace(target)
-                sync(target.parent)
+            elif not target.exists():  # else an earlier attempt moved it
+                ledger = self._ledger / f"{run.name}.jsonl"
+                cure = f"restore it, or remove {run} and {ledger} to have that run's log files read again"
+                raise LakeError(f"{target}: lost before it was in its place; {cure}")
+            folders.update(target.parents[: len(Path(move).parts)])
+        for folder in folders:
+            sync(folder)
 
     def entries(self) -> Iterator[Entry]:
         """Ledger lines of all committed runs, oldest run first. Raises LakeError for a line that is none."""

@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -254,7 +255,10 @@ def test_counts_that_do_not_balance_end_the_run(logs, lake, monkeypatch):
 
 
 def test_what_is_committed_is_on_the_disk_first(logs, lake, monkeypatch):
-    """Every file of a run, then its manifest, is synced before the rename that makes the run count."""
+    """Every file and folder of a run, then its manifest, is synced before the rename that makes the run count.
+
+    Before the run's own copies go, so is every folder that got something new, up to the lake's root.
+    """
     write(path_of(logs, "2024-05-06", "a"), event("e1"), {"bad": 1})
     seen = []
     fsync, rename = os.fsync, Path.rename
@@ -263,9 +267,52 @@ def test_what_is_committed_is_on_the_disk_first(logs, lake, monkeypatch):
     )
     monkeypatch.setattr(Path, "rename", lambda self, target: (seen.append("renamed"), rename(self, target))[1])
     take(logs, lake)
-    before = seen[: seen.index("renamed")]
-    assert [Path(p).suffix for p in before] == [".jsonl", ".parquet", ".jsonl", ".draft"]
-    assert len(seen[seen.index("renamed") + 1 :]) == 4  # the run's folder, and the folder of each file moved
+    [run] = (path.stem for path in (lake.root / "ledger").iterdir())
+    before = [p.removeprefix(f"{lake.root}/").replace(run, "RUN") for p in seen[: seen.index("renamed")]]
+    out = "_run/RUN/out"
+    assert sorted(before[:-1]) == [
+        str(lake.root),
+        "_run",
+        "_run/RUN",
+        out,
+        f"{out}/ledger",
+        f"{out}/ledger/RUN.jsonl",
+        f"{out}/parquettrails",
+        f"{out}/parquettrails/eventdate=2024-05-06",
+        f"{out}/parquettrails/eventdate=2024-05-06/RUN-0.parquet",
+        f"{out}/quarantine",
+        f"{out}/quarantine/RUN",
+        f"{out}/quarantine/RUN/00000.jsonl",
+    ]
+    assert before[-1] == "_run/RUN/manifest.draft"
+    first, *after = [p.removeprefix(f"{lake.root}/").replace(run, "RUN") for p in seen[seen.index("renamed") + 1 :]]
+    assert first == "_run/RUN"
+    days = ["parquettrails", "parquettrails/eventdate=2024-05-06"]
+    assert sorted(after) == [str(lake.root), "ledger", *days, "quarantine", "quarantine/RUN"]
+
+
+def test_a_file_lost_on_its_way_into_the_lake_is_missed(logs, lake, monkeypatch):
+    """A move that was cut short and whose file is nowhere is no move made; the cure takes the log files again."""
+    write(path_of(logs, "2024-05-06", "a"), event("e1"))
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(lakes.Path, "replace", interrupt)
+        with pytest.raises(Interrupted):
+            take(logs, lake)
+    [lost] = (lake.root / "_run").rglob("*.parquet")
+    lost.unlink()
+    run = lost.parents[3]
+    ledger = lake.root / "ledger" / f"{run.name}.jsonl"
+    sentence = f"{lost.name}: lost before it was in its place; restore it, or remove {run} and {ledger} to have"
+    for _ in range(2):
+        with pytest.raises(LakeError, match=re.escape(sentence)):
+            take(logs, lake)
+    shutil.rmtree(run)
+    ledger.unlink()
+    assert take(logs, lake).rows == 1
 
 
 @pytest.mark.parametrize("moved", [None, 0, 1])

@@ -106,7 +106,7 @@ def test_half_a_run_that_cannot_be_completed_is_not_read(cut_short, monkeypatch)
     with held(cut_short, LakeError), pytest.raises(LakeError, match="another run holds this lake; wait for it to end"):
         open_lake(cut_short)
     monkeypatch.setattr(os, "access", lambda *_: False)
-    with pytest.raises(LakeError, match="a run was cut short .*; run `trailsight local` once .*, or query a copy$"):
+    with pytest.raises(LakeError, match="a run was cut short, .*; run `trailsight local` once .*, or query a copy$"):
         open_lake(cut_short)
 
 
