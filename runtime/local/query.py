@@ -1,8 +1,9 @@
 """Athena's SQL asked of a lake: DuckDB over its Parquet files, closed to everything outside the lake's folder."""
 
-import os
 import re
+import shutil
 import tempfile
+import weakref
 from collections.abc import Mapping
 from datetime import date
 from difflib import get_close_matches
@@ -39,8 +40,10 @@ def open_lake(lake: Path) -> duckdb.DuckDBPyConnection:
     prepare(connection)
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET parquet_metadata_cache = true")  # footers are read twice: for the columns, for the rows
-    spill = Path(tempfile.gettempdir()).resolve() / f"trailsight-{os.getpid()}"
-    connection.execute(f"SET temp_directory = {text(str(spill))}")
+    # DuckDB's files there are readable by all: the folder, of a name that nobody can guess, is not.
+    spill = tempfile.mkdtemp(prefix="trailsight-")
+    weakref.finalize(connection, shutil.rmtree, spill, ignore_errors=True)
+    connection.execute(f"SET temp_directory = {text(str(Path(spill).resolve()))}")
     connection.execute("SET autoinstall_known_extensions = false")
     connection.execute("SET autoload_known_extensions = false")
     # The check sees the pattern before the files that it finds.
@@ -55,7 +58,7 @@ def open_lake(lake: Path) -> duckdb.DuckDBPyConnection:
         connection.execute(f"CREATE VIEW {view.TABLE} AS {_events(connection, root)}")
     except duckdb.Error as error:
         connection.close()
-        raise LakeError(f"{lake}: its Parquet files cannot be read: {_first_line(error, root)}") from None
+        raise LakeError(f"{lake}: its Parquet files cannot be read: {said(error, root)}") from None
     connection.execute(view.duckdb())
     connection.execute(f"CREATE VIEW {LEDGER} AS {_ledger(root)}")
     return connection
@@ -115,7 +118,7 @@ def run(lake: Path, name_or_sql: str, values: Mapping[str, str], today: date) ->
     """Rows that a named query, or SQL in Athena's dialect, gives over the lake.
 
     `values` fill the placeholders `:name`; `today` is the day that relative defaults count from. Raises QueryError or
-    Refused for a query that cannot be asked, LakeError for a lake that is not there.
+    Refused for a query that cannot be asked, LakeError for a lake that is not there, or too large for this machine.
     """
     asked = statement(name_or_sql, values, today)
     parse(asked)  # what no lake could answer is said first
@@ -124,7 +127,7 @@ def run(lake: Path, name_or_sql: str, values: Mapping[str, str], today: date) ->
         try:
             return connection.sql(made).to_arrow_table()
         except duckdb.Error as error:
-            raise QueryError(_failed(error, lake.resolve())) from None
+            raise _failed(error, lake) from None
 
 
 def why_nothing(lake: Path, name: str, values: Mapping[str, str]) -> str | None:
@@ -162,12 +165,16 @@ def statement(name_or_sql: str, values: Mapping[str, str], today: date) -> str:
     return substitute(given, values)
 
 
-def _failed(error: duckdb.Error, root: Path) -> str:
-    """One sentence about what went wrong while the query ran, without the SQL made for DuckDB."""
+def _failed(error: duckdb.Error, lake: Path) -> QueryError | LakeError:
+    """One sentence about what went wrong while the query ran."""
     if match := re.search(f"(?:{re.escape(FAILS)}|{re.escape(PARTIAL)})([^'\n]+)", str(error)):
-        return f"the query failed: {match[1]}"
-    return f"the query failed: {_first_line(error, root)}; correct the value or filter such rows, try(...) gives null"
+        return QueryError(f"the query failed: {match[1]}")
+    failed = f"the query failed: {said(error, lake)}"
+    if isinstance(error, (duckdb.OutOfMemoryException, duckdb.IOException)):
+        return LakeError(f"{failed}; ask for fewer days, or have more memory or room in TMPDIR")
+    return QueryError(f"{failed}; correct the value or filter such rows, try(...) gives null")
 
 
-def _first_line(error: duckdb.Error, root: Path) -> str:
-    return str(error).split("\n\n", maxsplit=1)[0].replace("\n", " ").replace(f"{root}/", "")
+def said(error: duckdb.Error, lake: Path) -> str:
+    """What DuckDB says went wrong, without the SQL made for it, its advice, and the lake's folder."""
+    return str(error).split("\n\n", maxsplit=1)[0].replace("\n", " ").replace(f"{lake.resolve()}/", "")

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from datetime import date, datetime
 from pathlib import Path
 
@@ -62,6 +63,39 @@ def test_wrong_queries_say_why(lake, sql, values, sentence):
         run(lake, sql, values, TODAY)
     assert str(raised.value).startswith(sentence)
     assert "\n" not in str(raised.value)
+
+
+@pytest.fixture
+def little_memory(monkeypatch) -> None:
+    """DuckDB with 20 MB of memory, and nothing on disk."""
+    connect = duckdb.connect
+    monkeypatch.setattr(
+        duckdb, "connect", lambda name: connect(name, config={"memory_limit": "20MB", "max_temp_directory_size": "0MB"})
+    )
+
+
+def test_a_query_too_large_for_the_machine_is_no_wrong_query(lake, little_memory):
+    """Out of memory is a failure with a cure of its own, and one line."""
+    numbers = "UNNEST(sequence(1, 10000)) AS a (x) CROSS JOIN UNNEST(sequence(1, 1000)) AS b (y)"
+    with pytest.raises(LakeError) as raised:
+        run(lake, f"SELECT count(*) FROM (SELECT DISTINCT x * 1000 + y FROM {numbers})", {}, TODAY)
+    assert str(raised.value).startswith("the query failed: Out of Memory Error: ")
+    assert str(raised.value).endswith("; ask for fewer days, or have more memory or room in TMPDIR")
+    assert "\n" not in str(raised.value)
+
+
+def test_what_a_query_spills_is_nobody_elses(lake, tmp_path, monkeypatch):
+    """Rows that do not fit in memory lie in a folder of a new name that others cannot read, until the lake is closed."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    first, second = open_lake(lake), open_lake(lake)
+    folders = [Path(c.sql("SELECT current_setting('temp_directory')").fetchall()[0][0]) for c in (first, second)]
+    assert sorted(folders) == sorted((tmp_path / "tmp").iterdir())
+    assert [folder.stat().st_mode & 0o777 for folder in folders] == [0o700, 0o700]
+    first.close()
+    second.close()
+    del first, second
+    assert list((tmp_path / "tmp").iterdir()) == []
 
 
 def test_refused_before_the_lake_is_read(tmp_path):
