@@ -166,10 +166,14 @@ def local(
     _say(summary.why_nothing)
     from runtime.local.page import render
 
-    render(lake, output, account_names or _account_names(inputs, lake))
-    if as_json:
-        _print_json(as_dict(summary) | {"page": str(output)})
-    else:
+    drawn = None
+    try:
+        render(lake, output, account_names or _account_names(inputs, lake))
+        drawn = str(output)
+    finally:  # the lake has changed, whatever became of the page
+        if as_json:
+            _print_json(as_dict(summary) | {"page": drawn})
+    if not as_json:
         print(f"dashboard: {output}")
     if show or (show is None and _somebody_looks()):
         import webbrowser

@@ -87,6 +87,17 @@ def test_a_page_that_cannot_be_written_is_one_sentence(logs, tmp_path):
     assert (tmp_path / "lake" / "parquettrails").exists()
 
 
+def test_the_summary_is_printed_though_no_page_can_be_made(logs, tmp_path):
+    """--json tells what was taken and quarantined, which the next run would not tell again, and that there is no page."""
+    (logs / "bad.json").write_text("junk")
+    (tmp_path / "file").write_text("")
+    done = trailsight("local", logs, "--lake", tmp_path / "lake", "--json", "--page", tmp_path / "file" / "page.html")
+    assert done.returncode == 2
+    assert "page.html: cannot be written" in done.stderr
+    found = json.loads(done.stdout)
+    assert (found["rows"], found["files_quarantined"], found["page"]) == (2, 1, None)
+
+
 def test_account_names_label_the_page(logs, tmp_path):
     """accounts.csv beside the logs is found; --account-names names another."""
     (logs / "accounts.csv").write_text("id,name,OU\n111122223333,first,x\n")
