@@ -148,6 +148,42 @@ def test_what_cannot_be_written_is_no_fault_of_a_file(logs, lake, monkeypatch):
     assert list(lake.entries()) == []
 
 
+def test_half_a_copy_is_no_copy(logs, lake, monkeypatch):
+    """A bad file that cannot be read a second time is quarantined without its bytes, and each line says so."""
+    path = write(path_of(logs, "2024-05-06", "a"), event("e1"))
+    path.write_bytes(path.read_bytes()[:-9])
+    whole, reads = stage.open_bytes, iter(range(9))
+
+    def breaking(file, s3):
+        body = Body(ResponseStreamingError(error="x"), b"half")
+        return whole(file, s3) if next(reads) == 0 else io.BufferedReader(inputs._Readable(body, file.uri))
+
+    monkeypatch.setattr(stage, "open_bytes", breaking)
+    [problem] = take(logs, lake).problems
+    assert problem.startswith(f"{path}: quarantined: gzip is cut short; no copy kept: S3 said ")
+    [line], [entry] = quarantine(lake.root), lake.entries()
+    assert f"{path}: quarantined: {line['reason']}" == f"{path}: quarantined: {entry.reason}" == problem
+    assert list((lake.root / "quarantine").glob("*/files/*")) == []
+
+
+def test_a_copy_that_cannot_be_written_ends_the_run(logs, lake, monkeypatch):
+    """A disk that is full while a bad file is kept is no reason to do without its bytes."""
+    logs.mkdir()
+    (logs / "bad.json").write_bytes(b"junk")
+    opened = Path.open
+
+    def full(self, *arguments, **options):
+        if self.parent.name == "files":
+            raise OSError(28, "No space left on device")
+        return opened(self, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(OSError, match="No space left"):
+        take(logs, lake)
+    monkeypatch.undo()
+    assert list(lake.entries()) == []
+
+
 def test_an_error_inside_a_run_is_not_taken_for_a_lake_that_cannot_be_written(lake):
     """What may not be read while the lake is held keeps its name and its reason."""
     denied = PermissionError(13, "Permission denied", "/lake/ledger/1.jsonl")
