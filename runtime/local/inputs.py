@@ -5,10 +5,11 @@ What the path says (account, Region, delivery day, kind: `runtime.events.paths`)
 
 import io
 import os
+from calendar import monthrange
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -94,11 +95,10 @@ class _Wanted:
             return True
         try:
             first = date(place.year, place.month or 1, place.day or 1)
-            last = date(place.year, place.month or 12, place.day or 28)
+            month = place.month or 12
+            last = date(place.year, month, place.day or monthrange(place.year, month)[1])
         except ValueError:
             return True  # no real day: the folder means something else
-        if place.day is None:
-            last = date(last.year + last.month // 12, last.month % 12 + 1, 1) - timedelta(days=1)
         return not ((self.end is not None and first > self.end) or (self.start is not None and last < self.start))
 
 

@@ -119,6 +119,14 @@ def test_the_selection_prunes_by_path(tmp_path, options, days, monkeypatch):
     assert sorted(o[-10:] for o in opened if o[-10:] in DAYS) == days
 
 
+@pytest.mark.parametrize("below", ["9999", "9999/12", "9999/12/31", "0000", "2024/13"])
+@pytest.mark.parametrize("start", [None, date(2024, 5, 1)])
+def test_no_year_stops_a_listing(tmp_path, below, start):
+    """A folder that only looks like a day, or is one at the end of time, is one folder more."""
+    put(tmp_path, f"AWSLogs/{A}/CloudTrail/us-east-1/{below}/x.json")
+    assert [Path(f.uri).name for f in find([str(tmp_path)], start=start).files] == ["x.json"]
+
+
 def test_a_flat_folder_is_selected_by_name(tmp_path):
     """Downloads in one folder are pruned by what their names say, and counted."""
     for stamp in ["20240506T2355Z", "20240507T0000Z"]:
