@@ -207,7 +207,17 @@ def _run(
     entries = []
     for number, file in numbered.items():
         state = staged[number]
-        entry = Entry(file.uri, file.key, file.version, reason=state.reason, problem=state.problem, unread=state.unread)
+        entry = Entry(
+            file.uri,
+            file.key,
+            file.version,
+            reason=state.reason,
+            problem=state.problem,
+            unread=state.unread,
+            account=file.account,
+            region=file.region,
+            day=None if file.day is None else file.day.isoformat(),
+        )
         if state.reason is None:
             entry = replace(
                 entry,

@@ -35,7 +35,8 @@ class Entry:
     """Ledger line of one log file: records = rows + duplicates + duplicate_differs + quarantined.
 
     `reason` is set when the file as a whole was quarantined, or could not be read (`unread`: the next run tries again);
-    then all counts are 0. `problem` is why the first of its records was set aside.
+    then all counts are 0. `problem` is why the first of its records was set aside. `account`, `region` and `day` are
+    what the file's path and name say.
     """
 
     uri: str
@@ -49,6 +50,9 @@ class Entry:
     reason: str | None = None
     problem: str | None = None
     unread: bool = False
+    account: str | None = None
+    region: str | None = None
+    day: str | None = None
 
 
 class Lake:

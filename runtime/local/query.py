@@ -92,26 +92,17 @@ def _no_rows(types: Mapping[str, str]) -> str:
     return f"SELECT {nothing} WHERE false"
 
 
-# What a log file is called: <account>_CloudTrail[-Kind]_<region>_<yyyymmdd>T<hhmm>Z_<unique>.json.gz
-_NAME = "([0-9]{12})_CloudTrail(?:-[A-Za-z]+)?_([a-z0-9-]+)_(?:[^/]*_)?([0-9]{4})([0-9]{2})([0-9]{2})T[0-9]{4,6}Z[_.]"
-
-
 def _ledger(root: Path) -> str:
-    """SELECT of the ledger, a row for each log file taken; account, Region and day are what its name says."""
+    """SELECT of the ledger, a row for each log file taken."""
     if not any((root / LEDGER).glob("*.jsonl")):
         return _no_rows(LEDGER_COLUMNS)
-    named = {
-        "account": f"nullif(regexp_extract(key, '{_NAME}', 1), '')",
-        "region": f"nullif(regexp_extract(key, '{_NAME}', 2), '')",
-        "day": f"nullif(regexp_replace(regexp_extract(key, '{_NAME}', 0), '^.*{_NAME}.*$', '\\3-\\4-\\5'), '')",
-    }
-    types = {**{n: kind for n, kind in LEDGER_COLUMNS.items() if n not in named}, "unread": "boolean"}
+    types = LEDGER_COLUMNS | {"unread": "boolean"}
     stored = ", ".join(f"{text(n)}: {text(kind)}" for n, kind in types.items())
     files = text(_pattern(root, LEDGER) + "/*.jsonl")
     read = f"read_json({files}, format = 'newline_delimited', columns = {{{stored}}}, filename = 'run')"
     # That a file could not be read holds until a later run has read it.
     latest = "QUALIFY NOT coalesce(unread, false) OR row_number() OVER (PARTITION BY uri ORDER BY run DESC) = 1"
-    return f"SELECT {', '.join(f'{named.get(n, n)} AS {n}' for n in LEDGER_COLUMNS)} FROM {read} {latest}"
+    return f"SELECT {', '.join(LEDGER_COLUMNS)} FROM {read} {latest}"
 
 
 def run(lake: Path, name_or_sql: str, values: Mapping[str, str], today: date) -> pa.Table:

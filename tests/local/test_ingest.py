@@ -18,11 +18,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from runtime.events.columns import COLUMNS
+from runtime.events.ledger import line as ledger_line
 from runtime.local import ingest as engine
 from runtime.local import merge, stage, staged
 from runtime.local.ingest import Selection, ingest
 from runtime.local.inputs import LogFile
 from runtime.local.lake import Interrupted, Lake, LakeError
+from runtime.local.query import open_lake
 from tests.conftest import REPO
 from tests.local.logs import alive, children, encode, event, path_of, quarantine, rows, take, until, write
 
@@ -392,6 +394,27 @@ def test_killed_runs_lose_and_double_nothing(tmp_path):
 def test_60_killed_runs_lose_and_double_nothing(tmp_path):
     """Kill -9 at sixty random moments over the whole run."""
     kill_at_random_moments(tmp_path, 60)
+
+
+def test_the_ledger_knows_account_region_and_day(logs, lake):
+    """As the flattener's lines do: by the name, else by the folders, else not at all."""
+    named = write(path_of(logs, "2024-05-06", "a"), event("e1"))
+    write(named.with_name("part-0.json.gz"), event("e2"))
+    write(logs / named.name, event("e3"))
+    write(logs / "export.json.gz", event("e4"))
+    take(logs, lake)
+    with open_lake(lake.root) as connection:
+        found = connection.sql("SELECT key, account, region, day FROM ledger").fetchall()
+    for uri, key, *place in ((e.uri, e.key, e.account, e.region, e.day) for e in lake.entries()):
+        line = json.loads(ledger_line(uri, key, Path(uri).parts))
+        assert place[:2] == [line["account"], line["region"]]
+        assert (key, *place) in found
+    assert sorted(((Path(key).name[:6], *place) for key, *place in found), key=str) == [
+        ("111122", "111122223333", "eu-central-1", "2024-05-06"),
+        ("111122", "111122223333", "eu-central-1", "2024-05-06"),
+        ("export", None, None, None),
+        ("part-0", "111122223333", "eu-central-1", "2024-05-06"),
+    ]
 
 
 def test_the_ledger_says_what_became_of_each_file(logs, lake):
