@@ -68,14 +68,22 @@ class Listing:
         """Where there is no log file at all, why, and what to change."""
         if self.files or self.known:
             return None
-        others = ", ".join(f"{count:,} {reason}" for reason, count in sorted(self.skipped.items()))
         if self.pruned or self.skipped["not asked for"]:
-            left = f"{self.skipped['not asked for']:,} files and {self.pruned:,} folders were not asked for"
+            left = f"{_n(self.skipped['not asked for'], 'file')} and {_n(self.pruned, 'folder')} not asked for"
             return f"no log file within the selection: {left}; widen --from, --to, --account or --region"
+        others = ", ".join(
+            _n(count, f"{'other' if reason == 'no log' else reason} file")
+            for reason, count in sorted(self.skipped.items())
+            if count
+        )
         if others:
-            ends = f"one ends in {', '.join(SUFFIXES)}"
+            ends = f"the name of one ends in {', '.join(SUFFIXES)}"
             return f"no log file there ({others} skipped): {ends}; digests are for `trailsight verify`"
         return "no log file there: no file at all; check the path"
+
+
+def _n(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +339,7 @@ def _s3_sentence(name: str, error: Exception) -> str:
         "NoSuchBucket": "there is no such bucket; check its name",
         "NoSuchKey": "the object is gone; list again",
         "404": "there is no such bucket or object; check the name",
+        "InvalidObjectState": "it is archived; restore it first, as `aws s3api restore-object` does",
         "AccessDenied": denied,
         "403": denied,
         "NoCredentialsError": "no AWS credentials; name a profile with --profile, or log in first",

@@ -119,6 +119,18 @@ def test_something_quarantined_exits_3(logs, tmp_path):
     assert "\x1b" not in done.stdout
 
 
+def test_what_is_not_shown_is_in_the_ledger(tmp_path):
+    """Of many problems the first are shown, and where the others are, read or not."""
+    (tmp_path / "logs").mkdir()
+    for n in range(23):
+        (tmp_path / "logs" / f"{n}.json").write_text("junk")
+    done = trailsight("local", tmp_path / "logs", "--lake", tmp_path / "lake")
+    assert done.stdout.count("quarantined: not CloudTrail") == 20
+    assert "  ... and 3 more; the lake's table `ledger` has reason and problem of each log file\n" in done.stdout
+    asked = trailsight("query", "SELECT count(reason) FROM ledger", "--lake", tmp_path / "lake", "--format", "json")
+    assert "23" in asked.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
@@ -225,7 +237,7 @@ def test_nothing_found_says_why(logs, tmp_path):
     done = trailsight("local", logs, "--lake", tmp_path / "lake", "--account", "444455556666", "--json")
     assert json.loads(done.stdout)["files"] == 0
     assert done.stderr == (
-        "trailsight: no log file within the selection: 0 files and 1 folders were not asked for;"
+        "trailsight: no log file within the selection: 0 files and 1 folder not asked for;"
         " widen --from, --to, --account or --region\n"
     )
 
