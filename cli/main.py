@@ -15,6 +15,7 @@ from cli.options import AccountOption, FromOption, RegionOption, ToOption, lake_
 
 QUARANTINED = 3
 WRONG_USE = 2
+INTERRUPTED = 130
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -23,7 +24,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="Your own CloudTrail lake: log files in; Parquet, SQL and a dashboard out.",
     epilog="Exit codes: 0 clean, 1 failure, 2 wrong use, 3 something was quarantined, could not be read or does not"
-    " verify.",
+    " verify, 130 Ctrl-C.",
 )
 
 
@@ -31,8 +32,6 @@ def main() -> NoReturn:
     """Run the command line; a foreseen mistake is one sentence on standard error, never a traceback."""
     try:
         app()
-    except KeyboardInterrupt as interrupted:
-        _stop(str(interrupted) or "interrupted", 130)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone: nobody is left to tell
         sys.exit(1)
@@ -49,6 +48,8 @@ def _foreseen(error: Exception) -> int | None:
     names = {kind.__name__ for kind in type(error).__mro__}
     if names & {"InputError", "QueryError", "Refused", "SpecError"}:
         return WRONG_USE
+    if "Interrupted" in names:
+        return INTERRUPTED
     return 1 if names & {"LakeError", "WorkerError", "OSError", "QueueError", "RebuildError", *_AWS} else None
 
 
@@ -172,10 +173,14 @@ def local(
     _say(summary.why_nothing)
     from runtime.local.page import render
 
-    render(lake, output, account_names or _account_names(inputs, lake))
-    if as_json:
-        _print_json(as_dict(summary) | {"page": str(output)})
-    else:
+    drawn = None
+    try:
+        render(lake, output, account_names or _account_names(inputs, lake))
+        drawn = str(output)
+    finally:  # the lake has changed, whatever became of the page
+        if as_json:
+            _print_json(as_dict(summary) | {"page": drawn})
+    if not as_json:
         print(f"dashboard: {output}")
     if show or (show is None and _somebody_looks()):
         import webbrowser

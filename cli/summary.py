@@ -42,7 +42,8 @@ def print_summary(summary: Summary) -> None:
     for problem in summary.problems[:SHOWN_PROBLEMS]:
         print("  " + harmless(problem))
     if len(summary.problems) > SHOWN_PROBLEMS:
-        print(f"  ... and {len(summary.problems) - SHOWN_PROBLEMS:,} more; all are in the lake's quarantine folder")
+        more = len(summary.problems) - SHOWN_PROBLEMS
+        print(f"  ... and {more:,} more; the lake's table `ledger` has reason and problem of each log file")
 
 
 def print_listing(listing: Listing, *, as_json: bool) -> None:

@@ -12,15 +12,16 @@ def held(root: Path, error: type[Exception]) -> Iterator[None]:
     """Hold the folder, made if it is not there. Raises `error`, one sentence, if it is taken or cannot be written."""
     try:
         root.mkdir(parents=True, exist_ok=True)
-        # The kernel drops the lock with its holder, however that dies: a lock file cannot go stale.
-        with (root / ".lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise error(f"{root}: another run holds this lake; wait for it to end") from None
-            yield
-    except (PermissionError, FileExistsError, NotADirectoryError) as problem:
+        lock = (root / ".lock").open("w")
+    except OSError as problem:
         raise error(f"{root}: cannot be written ({problem.strerror}); name another folder with --lake") from problem
+    with lock:
+        try:
+            # The kernel drops the lock with its holder, however that dies: a lock file cannot go stale.
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise error(f"{root}: another run holds this lake; wait for it to end") from None
+        yield
 
 
 def sync(path: Path) -> None:

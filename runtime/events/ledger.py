@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from runtime.events.paths import kind_of
 
 LEDGER = "ledger"
-# The ledger as a table: what each log file's name says, then its line's counts.
+# The ledger as a table: what each log file's path and name say, then its line's counts.
 LEDGER_COLUMNS = {
     "uri": "varchar",
     "key": "varchar",

@@ -3,7 +3,7 @@
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from secrets import token_hex
@@ -142,16 +142,14 @@ def ingest(
     began = time.monotonic()
     s3 = s3 or S3Options()
     with lake.locked():
-        found = listing(inputs, lake, selection or Selection(), s3)
-        summary = Summary(known=found.known, skipped=dict(found.skipped), unreadable=found.unreadable)
-        summary.unread, summary.why_nothing = len(found.unreadable), found.why_nothing
-        if found.files:
-            try:
+        try:
+            found = listing(inputs, lake, selection or Selection(), s3)
+            summary = Summary(known=found.known, skipped=dict(found.skipped), unreadable=found.unreadable)
+            summary.unread, summary.why_nothing = len(found.unreadable), found.why_nothing
+            if found.files:
                 summary.entries = _run(found.files, lake, s3, tuple(promote), workers or os.cpu_count() or 1, progress)
-            except Interrupted:
-                raise
-            except KeyboardInterrupt:
-                raise Interrupted("interrupted; the lake is as it was before this run") from None
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted; the lake is as it was before this run") from None
     for entry in summary.entries:
         summary.files += 1
         summary.records += entry.records
@@ -175,7 +173,8 @@ def _run(
 ) -> list[Entry]:
     # The name sorts by time, so that ledgers and files read in the order of their runs.
     run = lake.new_run(f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}-{token_hex(2)}")
-    numbered = dict(enumerate(files))
+    # Numbered by key, so that the number says which copy of an event is the first.
+    numbered = dict(enumerate(sorted(files, key=lambda file: file.key)))
     staged: dict[int, Staged] = {}
     far = Progress(0, len(files), 0, 0, sum(file.size for file in files))
 
@@ -191,7 +190,6 @@ def _run(
         for states in pool.run(stage, tasks):
             staged |= {state.number: state for state in states}
         bad = frozenset(number for number, state in staged.items() if state.reason is not None)
-        keys = {number: file.key for number, file in numbered.items()}
         days = sorted(path.name.removeprefix("eventdate=") for path in (run / "staged").glob("eventdate=*"))
         schema = lake_schema(columns(promote))
         rows: Counter[int] = Counter()
@@ -200,7 +198,7 @@ def _run(
         records = sum(state.records for state in staged.values())
         far = Progress(len(files), len(files), records, far.bytes, far.bytes, 0, len(days))
         progress(far)
-        for merged in pool.run(merge, ((day, run, lake.partition(day), keys, bad, schema) for day in days)):
+        for merged in pool.run(merge, ((day, run, lake.partition(day), bad, schema) for day in days)):
             rows.update(merged.rows)
             duplicates.update(merged.duplicates)
             differs.update(merged.differs)
@@ -209,7 +207,17 @@ def _run(
     entries = []
     for number, file in numbered.items():
         state = staged[number]
-        entry = Entry(file.uri, file.key, file.version, reason=state.reason, problem=state.problem, unread=state.unread)
+        entry = Entry(
+            file.uri,
+            file.key,
+            file.version,
+            reason=state.reason,
+            problem=state.problem,
+            unread=state.unread,
+            account=file.account,
+            region=file.region,
+            day=None if file.day is None else file.day.isoformat(),
+        )
         if state.reason is None:
             entry = replace(
                 entry,
@@ -226,15 +234,14 @@ def _run(
     return entries
 
 
-def _tasks(files: dict[int, LogFile]) -> Iterator[list[tuple[int, LogFile]]]:
-    """Files in portions for one worker at a time, the largest files first."""
-    task: list[tuple[int, LogFile]] = []
-    size = 0
-    for number, file in sorted(files.items(), key=lambda item: -item[1].size):
-        task.append((number, file))
-        size += file.size
-        if size >= TASK_BYTES or len(task) >= TASK_FILES:
-            yield task
-            task, size = [], 0
-    if task:
-        yield task
+def _tasks(files: dict[int, LogFile]) -> list[list[tuple[int, LogFile]]]:
+    """Files in portions for one worker at a time: days together, for few staged files; the largest portions first."""
+    tasks: list[list[tuple[int, LogFile]]] = []
+    left = 0
+    for number, file in sorted(files.items(), key=lambda item: (item[1].day or date.min, -item[1].size)):
+        if left <= 0 or len(tasks[-1]) >= TASK_FILES:
+            tasks.append([])
+            left = TASK_BYTES
+        tasks[-1].append((number, file))
+        left -= file.size
+    return sorted(tasks, key=lambda task: -sum(file.size for _, file in task))

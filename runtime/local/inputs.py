@@ -5,10 +5,11 @@ What the path says (account, Region, delivery day, kind: `runtime.events.paths`)
 
 import io
 import os
+from calendar import monthrange
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -67,14 +68,22 @@ class Listing:
         """Where there is no log file at all, why, and what to change."""
         if self.files or self.known:
             return None
-        others = ", ".join(f"{count:,} {reason}" for reason, count in sorted(self.skipped.items()))
         if self.pruned or self.skipped["not asked for"]:
-            left = f"{self.skipped['not asked for']:,} files and {self.pruned:,} folders were not asked for"
+            left = f"{_n(self.skipped['not asked for'], 'file')} and {_n(self.pruned, 'folder')} not asked for"
             return f"no log file within the selection: {left}; widen --from, --to, --account or --region"
+        others = ", ".join(
+            _n(count, f"{'other' if reason == 'no log' else reason} file")
+            for reason, count in sorted(self.skipped.items())
+            if count
+        )
         if others:
-            ends = f"one ends in {', '.join(SUFFIXES)}"
+            ends = f"the name of one ends in {', '.join(SUFFIXES)}"
             return f"no log file there ({others} skipped): {ends}; digests are for `trailsight verify`"
         return "no log file there: no file at all; check the path"
+
+
+def _n(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +103,10 @@ class _Wanted:
             return True
         try:
             first = date(place.year, place.month or 1, place.day or 1)
-            last = date(place.year, place.month or 12, place.day or 28)
+            month = place.month or 12
+            last = date(place.year, month, place.day or monthrange(place.year, month)[1])
         except ValueError:
             return True  # no real day: the folder means something else
-        if place.day is None:
-            last = date(last.year + last.month // 12, last.month % 12 + 1, 1) - timedelta(days=1)
         return not ((self.end is not None and first > self.end) or (self.start is not None and last < self.start))
 
 
@@ -331,6 +339,7 @@ def _s3_sentence(name: str, error: Exception) -> str:
         "NoSuchBucket": "there is no such bucket; check its name",
         "NoSuchKey": "the object is gone; list again",
         "404": "there is no such bucket or object; check the name",
+        "InvalidObjectState": "it is archived; restore it first, as `aws s3api restore-object` does",
         "AccessDenied": denied,
         "403": denied,
         "NoCredentialsError": "no AWS credentials; name a profile with --profile, or log in first",

@@ -6,10 +6,12 @@
     LAKE/_run/<run>/                                            a run at work; no reader looks here
 
 A run writes everything below `_run`. Its commit is one atomic rename: that of the manifest that lists the moves
-into place. A run killed before it never happened; one killed after it is completed by whoever opens the lake next.
+into place. A run killed before it never happened; one killed after it is completed by whoever opens the lake next, to
+write or to ask.
 """
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,8 +26,8 @@ class LakeError(RuntimeError):
     """The lake cannot be used; its text is one sentence with the cure."""
 
 
-class Interrupted(KeyboardInterrupt):
-    """A run was interrupted; its text says what that leaves of it."""
+class Interrupted(RuntimeError):
+    """A run was interrupted; its text says what that leaves of it. Typer would swallow a KeyboardInterrupt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,8 @@ class Entry:
     """Ledger line of one log file: records = rows + duplicates + duplicate_differs + quarantined.
 
     `reason` is set when the file as a whole was quarantined, or could not be read (`unread`: the next run tries again);
-    then all counts are 0. `problem` is why the first of its records was set aside.
+    then all counts are 0. `problem` is why the first of its records was set aside. `account`, `region` and `day` are
+    what the file's path and name say.
     """
 
     uri: str
@@ -47,6 +50,9 @@ class Entry:
     reason: str | None = None
     problem: str | None = None
     unread: bool = False
+    account: str | None = None
+    region: str | None = None
+    day: str | None = None
 
 
 class Lake:
@@ -71,6 +77,19 @@ class Lake:
             self.recover()
             yield
 
+    def settle(self) -> None:
+        """Complete a killed run that had committed, before the lake is read: it shows all of a run or nothing.
+
+        Raises LakeError where that cannot be done, or where the run is alive and at it.
+        """
+        if not any(self._runs.glob("*/manifest.json")):
+            return
+        if not os.access(self.root, os.W_OK):
+            cure = "run `trailsight local` once where it can be written, or query a copy"
+            raise LakeError(f"{self.root}: a run was cut short, and the folder is read-only; {cure}")
+        with self.locked():
+            pass
+
     def recover(self) -> None:
         """Complete a killed run that had committed; forget one that had not."""
         if not self._runs.exists():
@@ -92,29 +111,38 @@ class Lake:
         ledger.parent.mkdir(parents=True, exist_ok=True)
         with ledger.open("w", encoding="utf-8") as out:
             out.writelines(json.dumps(asdict(entry)) + "\n" for entry in entries)
-        moves = sorted(str(path.relative_to(run / "out")) for path in (run / "out").rglob("*") if path.is_file())
-        for move in moves:
-            sync(run / "out" / move)
+        written = sorted((run / "out").rglob("*"))
+        moves = [str(path.relative_to(run / "out")) for path in written if path.is_file()]
+        for path in (*written, run / "out", run, self._runs, self.root):  # a new folder is an entry of the one above
+            sync(path)
         draft = run / "manifest.draft"
         draft.write_text(json.dumps(moves), encoding="utf-8")
         sync(draft)
-        draft.rename(run / "manifest.json")
         try:
+            draft.rename(run / "manifest.json")
             sync(run)
             self._move_into_place(run)
             shutil.rmtree(run)
         except KeyboardInterrupt:
-            raise Interrupted(
-                "interrupted once the run was in the lake; the next run puts its files in place"
-            ) from None
+            if draft.exists():
+                raise
+            whoever = "the next run or query puts its files in place"
+            raise Interrupted(f"interrupted once the run was in the lake; {whoever}") from None
 
     def _move_into_place(self, run: Path) -> None:
+        folders: set[Path] = set()
         for move in json.loads((run / "manifest.json").read_text(encoding="utf-8")):
             source, target = run / "out" / move, self.root / move
-            if source.exists():  # else an earlier attempt moved it
+            if source.exists():
                 target.parent.mkdir(parents=True, exist_ok=True)
                 source.replace(target)
-                sync(target.parent)
+            elif not target.exists():  # else an earlier attempt moved it
+                ledger = self._ledger / f"{run.name}.jsonl"
+                cure = f"restore it, or remove {run} and {ledger} to have that run's log files read again"
+                raise LakeError(f"{target}: lost before it was in its place; {cure}")
+            folders.update(target.parents[: len(Path(move).parts)])
+        for folder in folders:
+            sync(folder)
 
     def entries(self) -> Iterator[Entry]:
         """Ledger lines of all committed runs, oldest run first. Raises LakeError for a line that is none."""

@@ -1,8 +1,9 @@
 """Second half of a run, once per day: staged rows, less duplicates, to sorted Parquet files of the lake.
 
 The same event is the same (eventdate, coalesce(recipientaccountid, ''), eventid). What the lake holds stays; of the
-staged copies the first in (key of the log file, position) is kept. Another copy is a duplicate if its content
-is equal to a kept one, and set aside as duplicate-differs if not; `sourcefile` and promoted copies are no content.
+staged copies the first in (number of the log file, position) is kept; log files are numbered in the order of their
+keys. Another copy is a duplicate if its content is equal to a kept one, and set aside as duplicate-differs if not;
+`sourcefile` and promoted copies are no content.
 """
 
 import json
@@ -19,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from runtime.events.columns import CONTENT
-from runtime.local.staged import SORT, StagedDay
+from runtime.local.staged import SORT, StagedDay, few_files
 
 FILE_ROWS = 1_048_576  # 100 to 200 MB of real events
 SLOT_ROWS = 16_384
@@ -44,20 +45,19 @@ def merge(
     eventdate: str,
     run: Path,
     lake_files: list[Path],
-    keys: dict[int, str],
     bad: frozenset[int],
     schema: pa.Schema,
 ) -> Merged:
-    """Write one day's new rows below `run/out`. `keys` are the log files' keys; rows of `bad` files are dropped.
+    """Write one day's new rows below `run/out`; rows of `bad` files are dropped.
 
     `schema` is that of the lake's files.
     """
-    day = StagedDay(run / "staged" / f"eventdate={eventdate}")
+    day = StagedDay(few_files(run / "staged" / f"eventdate={eventdate}"))
     index = day.index()
     if bad:
         index = index.filter(pc.invert(pc.is_in(index["_file"], pa.array(sorted(bad), pa.int32()))))
     result = Merged(eventdate)
-    dropped = _duplicates(index, day, lake_files, keys, run, result)
+    dropped = _duplicates(index, day, lake_files, run, result)
     if len(dropped):
         index = index.filter(pc.invert(pc.is_in(index["_row"], dropped)))
     if index.num_rows == 0:
@@ -80,7 +80,6 @@ def _duplicates(
     index: pa.Table,
     day: StagedDay,
     lake_files: list[Path],
-    keys: dict[int, str],
     run: Path,
     result: Merged,
 ) -> pa.Array:
@@ -93,12 +92,8 @@ def _duplicates(
     if len(suspects) == 0:
         return pa.array([], pa.int64())
     found = index.append_column("_event", events).filter(pc.is_in(events, suspects))
-    rank = {number: at for at, number in enumerate(sorted(keys, key=lambda number: (keys[number], number)))}
-    ranks = pa.array([rank[number] for number in found["_file"].to_pylist()], pa.int32())
-    order = ["_event", "_rank", "_position"]
-    found = (
-        found.append_column("_rank", ranks).select(["_row", *order]).sort_by([(name, "ascending") for name in order])
-    )
+    order = ["_event", "_file", "_position"]
+    found = found.select(["_row", *order]).sort_by([(name, "ascending") for name in order])
     # The copies of one event follow each other: what was kept of the last one is all there is to remember.
     dropped = array("q")
     last: str | None = None

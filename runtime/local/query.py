@@ -1,8 +1,9 @@
 """Athena's SQL asked of a lake: DuckDB over its Parquet files, closed to everything outside the lake's folder."""
 
-import os
 import re
+import shutil
 import tempfile
+import weakref
 from collections.abc import Mapping
 from datetime import date
 from difflib import get_close_matches
@@ -18,7 +19,7 @@ from runtime.events.ledger import LEDGER, LEDGER_COLUMNS
 from runtime.local.dialect import parse, to_duckdb
 from runtime.local.dialect.engine import FAILS, PARTIAL, prepare
 from runtime.local.dialect.types import quoted, text
-from runtime.local.lake import LakeError
+from runtime.local.lake import Lake, LakeError
 
 _TYPES = {c.name: "TIMESTAMP" if c.type == "timestamp" else "VARCHAR" for c in (*COLUMNS, PARTITION)}
 _GLOB = re.compile(r"[\[*?]")
@@ -28,18 +29,21 @@ def open_lake(lake: Path) -> duckdb.DuckDBPyConnection:
     """Connection with the views `parquettrails`, `cloudtrail_logs` and `ledger` over the lake, its time zone UTC.
 
     It reaches the lake's Parquet files and ledger and, where memory is short, a temporary folder of its own; its
-    settings are locked. A column that an older lake lacks is null, and a lake without events has empty views. Raises
-    LakeError for a folder that is not there.
+    settings are locked. A column that an older lake lacks is null, and a lake without events has empty views. A run
+    that was cut short is completed first. Raises LakeError for a folder that is not there, or not to be completed.
     """
     if not lake.is_dir():
         raise LakeError(f"{lake}: no such folder; make a lake with `trailsight local INPUT --lake {lake}`")
+    Lake(lake).settle()
     root = lake.resolve()
     connection = duckdb.connect(":memory:")
     prepare(connection)
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET parquet_metadata_cache = true")  # footers are read twice: for the columns, for the rows
-    spill = Path(tempfile.gettempdir()).resolve() / f"trailsight-{os.getpid()}"
-    connection.execute(f"SET temp_directory = {text(str(spill))}")
+    # DuckDB's files there are readable by all: the folder, of a name that nobody can guess, is not.
+    spill = tempfile.mkdtemp(prefix="trailsight-")
+    weakref.finalize(connection, shutil.rmtree, spill, ignore_errors=True)
+    connection.execute(f"SET temp_directory = {text(str(Path(spill).resolve()))}")
     connection.execute("SET autoinstall_known_extensions = false")
     connection.execute("SET autoload_known_extensions = false")
     # The check sees the pattern before the files that it finds.
@@ -54,7 +58,7 @@ def open_lake(lake: Path) -> duckdb.DuckDBPyConnection:
         connection.execute(f"CREATE VIEW {view.TABLE} AS {_events(connection, root)}")
     except duckdb.Error as error:
         connection.close()
-        raise LakeError(f"{lake}: its Parquet files cannot be read: {_first_line(error, root)}") from None
+        raise LakeError(f"{lake}: its Parquet files cannot be read: {said(error, root)}") from None
     connection.execute(view.duckdb())
     connection.execute(f"CREATE VIEW {LEDGER} AS {_ledger(root)}")
     return connection
@@ -88,33 +92,24 @@ def _no_rows(types: Mapping[str, str]) -> str:
     return f"SELECT {nothing} WHERE false"
 
 
-# What a log file is called: <account>_CloudTrail[-Kind]_<region>_<yyyymmdd>T<hhmm>Z_<unique>.json.gz
-_NAME = "([0-9]{12})_CloudTrail(?:-[A-Za-z]+)?_([a-z0-9-]+)_(?:[^/]*_)?([0-9]{4})([0-9]{2})([0-9]{2})T[0-9]{4,6}Z[_.]"
-
-
 def _ledger(root: Path) -> str:
-    """SELECT of the ledger, a row for each log file taken; account, Region and day are what its name says."""
+    """SELECT of the ledger, a row for each log file taken."""
     if not any((root / LEDGER).glob("*.jsonl")):
         return _no_rows(LEDGER_COLUMNS)
-    named = {
-        "account": f"nullif(regexp_extract(key, '{_NAME}', 1), '')",
-        "region": f"nullif(regexp_extract(key, '{_NAME}', 2), '')",
-        "day": f"nullif(regexp_replace(regexp_extract(key, '{_NAME}', 0), '^.*{_NAME}.*$', '\\3-\\4-\\5'), '')",
-    }
-    types = {**{n: kind for n, kind in LEDGER_COLUMNS.items() if n not in named}, "unread": "boolean"}
+    types = LEDGER_COLUMNS | {"unread": "boolean"}
     stored = ", ".join(f"{text(n)}: {text(kind)}" for n, kind in types.items())
     files = text(_pattern(root, LEDGER) + "/*.jsonl")
     read = f"read_json({files}, format = 'newline_delimited', columns = {{{stored}}}, filename = 'run')"
     # That a file could not be read holds until a later run has read it.
     latest = "QUALIFY NOT coalesce(unread, false) OR row_number() OVER (PARTITION BY uri ORDER BY run DESC) = 1"
-    return f"SELECT {', '.join(f'{named.get(n, n)} AS {n}' for n in LEDGER_COLUMNS)} FROM {read} {latest}"
+    return f"SELECT {', '.join(LEDGER_COLUMNS)} FROM {read} {latest}"
 
 
 def run(lake: Path, name_or_sql: str, values: Mapping[str, str], today: date) -> pa.Table:
     """Rows that a named query, or SQL in Athena's dialect, gives over the lake.
 
     `values` fill the placeholders `:name`; `today` is the day that relative defaults count from. Raises QueryError or
-    Refused for a query that cannot be asked, LakeError for a lake that is not there.
+    Refused for a query that cannot be asked, LakeError for a lake that is not there, or too large for this machine.
     """
     asked = statement(name_or_sql, values, today)
     parse(asked)  # what no lake could answer is said first
@@ -123,7 +118,7 @@ def run(lake: Path, name_or_sql: str, values: Mapping[str, str], today: date) ->
         try:
             return connection.sql(made).to_arrow_table()
         except duckdb.Error as error:
-            raise QueryError(_failed(error, lake.resolve())) from None
+            raise _failed(error, lake) from None
 
 
 def why_nothing(lake: Path, name: str, values: Mapping[str, str]) -> str | None:
@@ -161,12 +156,16 @@ def statement(name_or_sql: str, values: Mapping[str, str], today: date) -> str:
     return substitute(given, values)
 
 
-def _failed(error: duckdb.Error, root: Path) -> str:
-    """One sentence about what went wrong while the query ran, without the SQL made for DuckDB."""
+def _failed(error: duckdb.Error, lake: Path) -> QueryError | LakeError:
+    """One sentence about what went wrong while the query ran."""
     if match := re.search(f"(?:{re.escape(FAILS)}|{re.escape(PARTIAL)})([^'\n]+)", str(error)):
-        return f"the query failed: {match[1]}"
-    return f"the query failed: {_first_line(error, root)}; correct the value or filter such rows, try(...) gives null"
+        return QueryError(f"the query failed: {match[1]}")
+    failed = f"the query failed: {said(error, lake)}"
+    if isinstance(error, (duckdb.OutOfMemoryException, duckdb.IOException)):
+        return LakeError(f"{failed}; ask for fewer days, or have more memory or room in TMPDIR")
+    return QueryError(f"{failed}; correct the value or filter such rows, try(...) gives null")
 
 
-def _first_line(error: duckdb.Error, root: Path) -> str:
-    return str(error).split("\n\n", maxsplit=1)[0].replace("\n", " ").replace(f"{root}/", "")
+def said(error: duckdb.Error, lake: Path) -> str:
+    """What DuckDB says went wrong, without the SQL made for it, its advice, and the lake's folder."""
+    return str(error).split("\n\n", maxsplit=1)[0].replace("\n", " ").replace(f"{lake.resolve()}/", "")

@@ -7,7 +7,6 @@ import gc
 import io
 import json
 import re
-import shutil
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -54,6 +53,10 @@ class Staged:
 
 class _Unread(Exception):
     """The file could not be read, now; its text is the reason."""
+
+    def __init__(self, file: LogFile, error: InputError | OSError) -> None:
+        why = str(error).removeprefix(f"{file.uri}: ")
+        super().__init__((isinstance(error, OSError) and error.strerror) or why)
 
 
 def lake_schema(columns: Iterable[Column]) -> pa.Schema:
@@ -219,13 +222,15 @@ class _Worker:
             kept.replace(self._bad_records)
 
     def _bad_file(self, number: int, file: LogFile, reason: str, s3: S3Options) -> Staged:
-        self._quarantine(file, None, reason, None)
         self._bad_files.mkdir(parents=True, exist_ok=True)
+        copy = self._bad_files / safe_name(file)
         try:
-            with open_bytes(file, s3) as stream, (self._bad_files / safe_name(file)).open("wb") as out:
-                shutil.copyfileobj(stream, out)
-        except (InputError, OSError) as error:  # what cannot be read cannot be kept: the line above says why
-            reason = f"{reason}; no copy kept: {error}"
+            with copy.open("wb") as out:
+                out.writelines(_content(file, s3))
+        except _Unread as unread:  # what cannot be read again cannot be kept, and half of it would pass for the whole
+            copy.unlink()
+            reason = f"{reason}; no copy kept: {unread}"
+        self._quarantine(file, None, reason, None)
         return Staged(number, reason=reason)
 
 
@@ -245,12 +250,20 @@ def _pieces(file: LogFile, s3: S3Options, together: Callable[[bytes], Many | Non
             yield from records_together(io.BufferedReader(_Counted(stream), 1 << 18), together)
     except BadFile:
         raise
-    except InputError as error:
-        raise _Unread(str(error).removeprefix(f"{file.uri}: ")) from error
-    except OSError as error:
-        raise _Unread(error.strerror or str(error)) from error
+    except (InputError, OSError) as error:
+        raise _Unread(file, error) from error
     except Exception as error:
         raise BadFile(_internal(error)) from error
+
+
+def _content(file: LogFile, s3: S3Options) -> Iterator[bytes]:
+    """The file's bytes as they are. Raises _Unread; what goes wrong where they are used passes by."""
+    try:
+        with open_bytes(file, s3) as stream:
+            while chunk := stream.read(1 << 20):
+                yield chunk
+    except (InputError, OSError) as error:
+        raise _Unread(file, error) from error
 
 
 class _Counted(io.RawIOBase):

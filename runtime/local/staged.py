@@ -1,8 +1,11 @@
 """One day's staged rows: Arrow files that the workers wrote, each sorted, read by row number and never all at once.
 
-Rows are numbered through the day's files in the order of their names. Since each file is sorted, a slot of the sorted
+Rows are numbered through the day's files, in their order. Since each file is sorted, a slot of the sorted
 day is found in a few neighbouring batches of each. A column that is null in all of a file is not in it, and one with
 few values is a dictionary: sorting, writing and taking its rows then moves four bytes each, not a text.
+
+A slot has rows of every file, so that each is open and has a batch in memory. A day of more files than `FAN_IN` is
+first made one of fewer, longer ones.
 """
 
 from itertools import accumulate
@@ -16,6 +19,7 @@ from pyarrow import ipc
 
 BATCH_ROWS = 4_096
 BATCH_BYTES = 1 << 20
+FAN_IN = 128  # with room below the usual limits of open files: macOS has 256
 SORT = [("recipientaccountid", "ascending"), ("eventtime", "ascending"), ("eventid", "ascending")]
 # Where a staged row came from: the file's number in this run, and the record's in the file.
 ORIGIN = [pa.field("_file", pa.int32()), pa.field("_position", pa.int32())]
@@ -73,11 +77,43 @@ def _text_bytes(column: pa.ChunkedArray) -> int:
     return int(pc.sum(lengths).as_py() or 0) + int(array.indices.nbytes)
 
 
+def few_files(folder: Path) -> list[Path]:
+    """Staged files of one day, merged until they are no more than FAN_IN; the shorter ones are removed."""
+    paths = sorted(folder.glob("*.arrow"))
+    while len(paths) > FAN_IN:
+        count = min(FAN_IN, len(paths) - FAN_IN + 1)
+        together, paths = paths[:count], paths[count:]
+        paths.append(_merged(together, folder / f"merged-{together[0].name}"))
+        for path in together:
+            path.unlink()
+    return paths
+
+
+def _merged(paths: list[Path], target: Path) -> Path:
+    """The rows of these files as one. It has texts for dictionaries, which a file must have whole before its rows."""
+    day = StagedDay(paths)
+    kinds = {name: pa.string() if kind == DICTIONARY else kind for name, kind in day.types.items()}
+    index = day.index()
+    rows = index.take(pc.sort_indices(index, SORT))["_row"].combine_chunks()
+    step = max(1, min(BATCH_ROWS, BATCH_BYTES // day.row_bytes))
+    schema = pa.schema(kinds, metadata={ROW_BYTES: str(day.row_bytes)})
+    with ipc.new_file(str(target), schema, options=ipc.IpcWriteOptions(compression="lz4", use_threads=False)) as writer:
+        for start in range(0, len(rows), 16 * step):
+            table = day.take(rows.slice(start, 16 * step))
+            there = {*table.column_names}
+            columns = [
+                table[name].cast(kind) if name in there else pa.nulls(table.num_rows, kind)
+                for name, kind in kinds.items()
+            ]
+            writer.write_table(pa.table(columns, schema=schema), max_chunksize=step)
+    return target
+
+
 class StagedDay:
     """The rows of one day, by number."""
 
-    def __init__(self, folder: Path) -> None:
-        self._paths = sorted(folder.glob("*.arrow"))
+    def __init__(self, paths: list[Path]) -> None:
+        self._paths = paths
         self._readers = {path: _open(path) for path in self._paths}
         # All batches of the day, numbered through: their file, their number in it, and where their rows begin.
         self._batches: list[tuple[Path, int]] = []

@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import signal
 import struct
 import subprocess
 import sys
@@ -86,6 +87,17 @@ def test_a_page_that_cannot_be_written_is_one_sentence(logs, tmp_path):
     assert (tmp_path / "lake" / "parquettrails").exists()
 
 
+def test_the_summary_is_printed_though_no_page_can_be_made(logs, tmp_path):
+    """--json tells what was taken and quarantined, which the next run would not tell again, and that there is no page."""
+    (logs / "bad.json").write_text("junk")
+    (tmp_path / "file").write_text("")
+    done = trailsight("local", logs, "--lake", tmp_path / "lake", "--json", "--page", tmp_path / "file" / "page.html")
+    assert done.returncode == 2
+    assert "page.html: cannot be written" in done.stderr
+    found = json.loads(done.stdout)
+    assert (found["rows"], found["files_quarantined"], found["page"]) == (2, 1, None)
+
+
 def test_account_names_label_the_page(logs, tmp_path):
     """accounts.csv beside the logs is found; --account-names names another."""
     (logs / "accounts.csv").write_text("id,name,OU\n111122223333,first,x\n")
@@ -105,6 +117,18 @@ def test_something_quarantined_exits_3(logs, tmp_path):
     assert "3 records = 2 rows + 1 duplicate + 0 that differ + 0 quarantined" in done.stdout
     assert "\\x1b[31mbad.json: quarantined: not CloudTrail: it begins with b'junk'" in done.stdout
     assert "\x1b" not in done.stdout
+
+
+def test_what_is_not_shown_is_in_the_ledger(tmp_path):
+    """Of many problems the first are shown, and where the others are, read or not."""
+    (tmp_path / "logs").mkdir()
+    for n in range(23):
+        (tmp_path / "logs" / f"{n}.json").write_text("junk")
+    done = trailsight("local", tmp_path / "logs", "--lake", tmp_path / "lake")
+    assert done.stdout.count("quarantined: not CloudTrail") == 20
+    assert "  ... and 3 more; the lake's table `ledger` has reason and problem of each log file\n" in done.stdout
+    asked = trailsight("query", "SELECT count(reason) FROM ledger", "--lake", tmp_path / "lake", "--format", "json")
+    assert "23" in asked.stdout
 
 
 @pytest.mark.parametrize(
@@ -167,6 +191,19 @@ def test_a_lake_that_cannot_be_written_exits_1(logs, tmp_path):
     assert "cannot be written (File exists); name another folder with --lake" in done.stderr
 
 
+def test_ctrl_c_says_what_it_leaves_of_the_lake(logs, tmp_path):
+    """A run that is interrupted ends with 130 and one sentence, not with a traceback or without a word."""
+    pipe = logs / "x.json"
+    os.mkfifo(pipe)
+    command = [sys.executable, "-m", "cli", "local", str(logs), "--lake", str(tmp_path / "lake"), "--workers", "1"]
+    run = subprocess.Popen(command, cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with pipe.open("wb"):  # once the run has opened it
+        run.send_signal(signal.SIGINT)
+        said = run.communicate(timeout=60)
+    assert said == ("", "trailsight: interrupted; the lake is as it was before this run\n")
+    assert run.returncode == 130
+
+
 def test_dry_run_says_what_a_run_would_take(logs, tmp_path):
     """--dry-run says files, bytes and S3 requests, asks for no lake and makes none; what a lake has taken is known."""
     lake = tmp_path / "lake"
@@ -210,7 +247,7 @@ def test_nothing_found_says_why(logs, tmp_path):
     done = trailsight("local", logs, "--lake", tmp_path / "lake", "--account", "444455556666", "--json")
     assert json.loads(done.stdout)["files"] == 0
     assert done.stderr == (
-        "trailsight: no log file within the selection: 0 files and 1 folders were not asked for;"
+        "trailsight: no log file within the selection: 0 files and 1 folder not asked for;"
         " widen --from, --to, --account or --region\n"
     )
 

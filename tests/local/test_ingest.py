@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,9 +18,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from runtime.events.columns import COLUMNS
+from runtime.events.ledger import line as ledger_line
+from runtime.local import ingest as engine
 from runtime.local import merge, stage, staged
 from runtime.local.ingest import Selection, ingest
-from runtime.local.lake import Lake, LakeError
+from runtime.local.inputs import LogFile
+from runtime.local.lake import Interrupted, Lake, LakeError
+from runtime.local.query import open_lake
 from tests.conftest import REPO
 from tests.local.logs import alive, children, encode, event, path_of, quarantine, rows, take, until, write
 
@@ -129,6 +134,97 @@ def test_a_day_of_many_slots_and_files_is_sorted_and_whole(logs, lake, monkeypat
     assert len(set(rows(lake.root))) == 600
 
 
+def test_the_first_copy_in_the_order_of_keys_is_kept(tmp_path, lake):
+    """Of copies that differ, the one in the log file whose key comes first is the row, wherever the files lie."""
+    for place, (folder, name) in enumerate([("1", "b"), ("2", "a")]):
+        write(path_of(tmp_path / "logs" / folder, "2024-05-06", name), event("e1", eventName=name), event(f"x{place}"))
+    summary = take(tmp_path / "logs", lake)
+    assert counts(summary) == (4, 3, 0, 1, 0)
+    [path] = lake.partition("2024-05-06")
+    names = pq.read_table(path, columns=["eventid", "eventname"], partitioning=None).to_pylist()
+    assert {"eventid": "e1", "eventname": "a"} in names
+
+
+# A run of this process over a day of more staged files than it may open.
+MANY = """
+import resource, sys
+from pathlib import Path
+from runtime.events import elements
+from runtime.local import stage
+from runtime.local.ingest import ingest
+from runtime.local.lake import Lake
+elements.CHUNK = 512
+stage.BATCH_ROWS = stage.RUN_ROWS = 1
+resource.setrlimit(resource.RLIMIT_NOFILE, (160, 160))
+ingest([sys.argv[1]], Lake(Path(sys.argv[2])), workers=1)
+"""
+
+
+def test_a_day_of_more_staged_files_than_may_be_open(logs, lake):
+    """A day's size is not bounded by the limit of open files."""
+    events = [
+        event(f"e{n:03d}", f"2024-05-06T07:{n % 60:02d}:00Z", **({"tlsDetails": {}} if n else {})) for n in range(900)
+    ]
+    write(path_of(logs, "2024-05-06", "a"), *events, events[7])
+    command = [sys.executable, "-c", MANY, str(logs), str(lake.root)]
+    done = subprocess.run(command, cwd=REPO, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert rows(lake.root) == [("2024-05-06", f"e{n:03d}") for n in range(900)]
+    [entry] = lake.entries()
+    assert (entry.rows, entry.duplicates) == (900, 1)
+
+
+@pytest.mark.parametrize("fan_in", [2, 3, 128])
+def test_staged_files_merged_first_give_the_same_lake(logs, lake, monkeypatch, fan_in):
+    """However often a day's staged files are merged on the way, its Parquet file is the same, to the value."""
+    for file in range(3):
+        found = [
+            event(
+                f"e{n}",
+                f"2024-05-06T{n * 7 % 24:02d}:00:00Z",
+                userAgent=f"a{n % 5}",
+                **({"errorCode": "x"} if n < 9 else {}),
+            )
+            for n in range(file * 20, file * 20 + 30)
+        ]
+        write(path_of(logs, "2024-05-06", str(file)), *found)
+    monkeypatch.setattr(stage, "BATCH_ROWS", 8)
+    monkeypatch.setattr(stage, "RUN_ROWS", 8)
+    monkeypatch.setattr("runtime.events.elements.CHUNK", 512)
+    plain = Lake(lake.root / "plain")
+    take(logs, plain)
+    merging, merged = staged._merged, []
+    monkeypatch.setattr(staged, "_merged", lambda paths, to: (merged.append(len(paths)), merging(paths, to))[1])
+    monkeypatch.setattr(staged, "FAN_IN", fan_in)
+    monkeypatch.setattr(staged, "BATCH_ROWS", 4)
+    assert counts(take(logs, lake)) == (90, 70, 20, 0, 0)
+    assert max(merged, default=0) == (0 if fan_in == 128 else fan_in)
+    [one], [other] = ([pq.read_table(p, partitioning=None) for p in of.partition("2024-05-06")] for of in (plain, lake))
+    assert one.num_rows == 70
+    assert one.equals(other)
+
+
+def test_a_task_has_few_days_and_the_largest_comes_first(monkeypatch):
+    """Log files of a day are read together, so that it gets few staged files; no task is beyond its bounds."""
+    monkeypatch.setattr(engine, "TASK_BYTES", 100)
+    monkeypatch.setattr(engine, "TASK_FILES", 4)
+    sizes = {(day, n): 10 for n in range(8) for day in (1, 2)} | {(3, 0): 1_000, (3, 1): 60, (3, 2): 60}
+    files = {
+        number: LogFile(f"{day}/{n}", "", size, "", day=date(2024, 5, day))
+        for number, ((day, n), size) in enumerate(sizes.items())
+    }
+    tasks = [[(file.day.day, file.size) for _, file in task] for task in engine._tasks(files)]
+    assert tasks == [
+        [(3, 1_000)],
+        [(3, 60), (3, 60)],
+        [(1, 10)] * 4,
+        [(1, 10)] * 4,
+        [(2, 10)] * 4,
+        [(2, 10)] * 4,
+    ]
+    assert engine._tasks({}) == []
+
+
 def test_bad_input_stops_nothing_and_keeps_its_bytes(logs, lake):
     """Each bad thing gets one line and its original bytes in quarantine; the rest is taken."""
     good = write(
@@ -198,8 +294,6 @@ def test_selection_reads_nothing_outside_it(logs, lake):
     write(path_of(logs, "2024-05-07", "b"), event("e2"))
     write(path_of(logs, "2024-05-07", "c", account="444455556666"), event("e3"))
     write(path_of(logs, "2024-05-07", "d", region="us-east-1"), event("e4"))
-    from datetime import date
-
     chosen = Selection(date(2024, 5, 7), date(2024, 5, 7), frozenset(["111122223333"]), frozenset(["eu-central-1"]))
     assert take(logs, lake, selection=chosen).files == 1
     assert rows(lake.root) == [("2024-05-06", "e2")]
@@ -226,7 +320,7 @@ def test_a_commit_cut_short_is_completed_by_the_next_run(logs, lake, moved, monk
         return replace(self, target)
 
     monkeypatch.setattr(Path, "replace", failing)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Interrupted):
         take(logs, lake)
     monkeypatch.setattr(Path, "replace", replace)
     assert take(logs, lake).files == 0
@@ -300,6 +394,27 @@ def test_killed_runs_lose_and_double_nothing(tmp_path):
 def test_60_killed_runs_lose_and_double_nothing(tmp_path):
     """Kill -9 at sixty random moments over the whole run."""
     kill_at_random_moments(tmp_path, 60)
+
+
+def test_the_ledger_knows_account_region_and_day(logs, lake):
+    """As the flattener's lines do: by the name, else by the folders, else not at all."""
+    named = write(path_of(logs, "2024-05-06", "a"), event("e1"))
+    write(named.with_name("part-0.json.gz"), event("e2"))
+    write(logs / named.name, event("e3"))
+    write(logs / "export.json.gz", event("e4"))
+    take(logs, lake)
+    with open_lake(lake.root) as connection:
+        found = connection.sql("SELECT key, account, region, day FROM ledger").fetchall()
+    for uri, key, *place in ((e.uri, e.key, e.account, e.region, e.day) for e in lake.entries()):
+        line = json.loads(ledger_line(uri, key, Path(uri).parts))
+        assert place[:2] == [line["account"], line["region"]]
+        assert (key, *place) in found
+    assert sorted(((Path(key).name[:6], *place) for key, *place in found), key=str) == [
+        ("111122", "111122223333", "eu-central-1", "2024-05-06"),
+        ("111122", "111122223333", "eu-central-1", "2024-05-06"),
+        ("export", None, None, None),
+        ("part-0", "111122223333", "eu-central-1", "2024-05-06"),
+    ]
 
 
 def test_the_ledger_says_what_became_of_each_file(logs, lake):

@@ -119,6 +119,14 @@ def test_the_selection_prunes_by_path(tmp_path, options, days, monkeypatch):
     assert sorted(o[-10:] for o in opened if o[-10:] in DAYS) == days
 
 
+@pytest.mark.parametrize("below", ["9999", "9999/12", "9999/12/31", "0000", "2024/13"])
+@pytest.mark.parametrize("start", [None, date(2024, 5, 1)])
+def test_no_year_stops_a_listing(tmp_path, below, start):
+    """A folder that only looks like a day, or is one at the end of time, is one folder more."""
+    put(tmp_path, f"AWSLogs/{A}/CloudTrail/us-east-1/{below}/x.json")
+    assert [Path(f.uri).name for f in find([str(tmp_path)], start=start).files] == ["x.json"]
+
+
 def test_a_flat_folder_is_selected_by_name(tmp_path):
     """Downloads in one folder are pruned by what their names say, and counted."""
     for stamp in ["20240506T2355Z", "20240507T0000Z"]:
@@ -217,13 +225,19 @@ def test_s3_is_pruned_by_prefix(s3):
 
 
 def test_s3_errors_are_one_sentence_with_the_cure(s3, monkeypatch):
-    """A missing bucket, object or login says what to do."""
+    """A missing bucket, object or login, and an archived object, say what to do."""
     with pytest.raises(InputError, match="^s3://no-such-bucket/x: there is no such bucket; check its name$"):
         find(["s3://no-such-bucket/x"], s3=s3)
     [file, *_] = find(["s3://trail-logs/org"], s3=s3).files
     gone = inputs.LogFile(file.uri + "x", "k", 0, "v")
     with pytest.raises(InputError, match="the object is gone; list again$"):
         open_bytes(gone, s3)
+    client = inputs.client("s3", s3)
+    client.create_bucket(Bucket="cold-logs")
+    client.put_object(Bucket="cold-logs", Key="a.json.gz", Body=b"", StorageClass="GLACIER")
+    [cold] = find(["s3://cold-logs"], s3=s3).files
+    with pytest.raises(InputError, match="^s3://cold-logs/a.json.gz: it is archived; restore it first, as `aws s3api"):
+        open_bytes(cold, s3)
     with pytest.raises(InputError, match="there is no such profile; see ~/.aws/config$"):
         find(["s3://trail-logs/org"], s3=S3Options(profile="nobody"))
 
@@ -301,12 +315,13 @@ def test_why_there_is_nothing_is_said(tmp_path):
     empty = find([str(tmp_path)])
     assert empty.why_nothing == "no log file there: no file at all; check the path"
     put(tmp_path, "notes.txt")
-    assert find([str(tmp_path)]).why_nothing.startswith("no log file there (1 no log skipped): one ends in .json, ")
+    assert find([str(tmp_path)]).why_nothing.startswith(
+        "no log file there (1 other file skipped): the name of one ends in .json, .json.gz, "
+    )
     put(tmp_path, f"AWSLogs/{folder()}/{name()}")
     put(tmp_path, name())
     assert find([str(tmp_path)], accounts={B}).why_nothing == (
-        "no log file within the selection: 1 files and 1 folders were not asked for;"
-        " widen --from, --to, --account or --region"
+        "no log file within the selection: 1 file and 1 folder not asked for; widen --from, --to, --account or --region"
     )
     assert find([str(tmp_path)]).why_nothing is None
 

@@ -2,6 +2,8 @@
 
 import io
 import os
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -146,6 +148,63 @@ def test_what_cannot_be_written_is_no_fault_of_a_file(logs, lake, monkeypatch):
     assert list(lake.entries()) == []
 
 
+def test_half_a_copy_is_no_copy(logs, lake, monkeypatch):
+    """A bad file that cannot be read a second time is quarantined without its bytes, and each line says so."""
+    path = write(path_of(logs, "2024-05-06", "a"), event("e1"))
+    path.write_bytes(path.read_bytes()[:-9])
+    whole, reads = stage.open_bytes, iter(range(9))
+
+    def breaking(file, s3):
+        body = Body(ResponseStreamingError(error="x"), b"half")
+        return whole(file, s3) if next(reads) == 0 else io.BufferedReader(inputs._Readable(body, file.uri))
+
+    monkeypatch.setattr(stage, "open_bytes", breaking)
+    [problem] = take(logs, lake).problems
+    assert problem.startswith(f"{path}: quarantined: gzip is cut short; no copy kept: S3 said ")
+    [line], [entry] = quarantine(lake.root), lake.entries()
+    assert f"{path}: quarantined: {line['reason']}" == f"{path}: quarantined: {entry.reason}" == problem
+    assert list((lake.root / "quarantine").glob("*/files/*")) == []
+
+
+def test_a_copy_that_cannot_be_written_ends_the_run(logs, lake, monkeypatch):
+    """A disk that is full while a bad file is kept is no reason to do without its bytes."""
+    logs.mkdir()
+    (logs / "bad.json").write_bytes(b"junk")
+    opened = Path.open
+
+    def full(self, *arguments, **options):
+        if self.parent.name == "files":
+            raise OSError(28, "No space left on device")
+        return opened(self, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(OSError, match="No space left"):
+        take(logs, lake)
+    monkeypatch.undo()
+    assert list(lake.entries()) == []
+
+
+def test_an_error_inside_a_run_is_not_taken_for_a_lake_that_cannot_be_written(lake):
+    """What may not be read while the lake is held keeps its name and its reason."""
+    denied = PermissionError(13, "Permission denied", "/lake/ledger/1.jsonl")
+    with pytest.raises(PermissionError) as raised, lake.locked():
+        raise denied
+    assert raised.value is denied
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(30, "Read-only file system")])
+def test_a_lake_that_cannot_be_written_is_named_with_the_cure(lake, monkeypatch, error):
+    """Whatever the reason, the sentence is the same."""
+
+    def refuse(*_, **__):
+        raise error
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    sentence = f"{lake.root}: cannot be written ({error.strerror}); name another folder with --lake"
+    with pytest.raises(LakeError, match=f"^{re.escape(sentence)}$"), lake.locked():
+        pass
+
+
 HOSTILE = [
     b'{"eventTime":"2024-W01-1T07:08:09Z","eventID":"x"}',
     b'{"eventTime":"0000-01-01T00:00:00Z","eventID":"x"}',
@@ -232,7 +291,10 @@ def test_counts_that_do_not_balance_end_the_run(logs, lake, monkeypatch):
 
 
 def test_what_is_committed_is_on_the_disk_first(logs, lake, monkeypatch):
-    """Every file of a run, then its manifest, is synced before the rename that makes the run count."""
+    """Every file and folder of a run, then its manifest, is synced before the rename that makes the run count.
+
+    Before the run's own copies go, so is every folder that got something new, up to the lake's root.
+    """
     write(path_of(logs, "2024-05-06", "a"), event("e1"), {"bad": 1})
     seen = []
     fsync, rename = os.fsync, Path.rename
@@ -241,9 +303,52 @@ def test_what_is_committed_is_on_the_disk_first(logs, lake, monkeypatch):
     )
     monkeypatch.setattr(Path, "rename", lambda self, target: (seen.append("renamed"), rename(self, target))[1])
     take(logs, lake)
-    before = seen[: seen.index("renamed")]
-    assert [Path(p).suffix for p in before] == [".jsonl", ".parquet", ".jsonl", ".draft"]
-    assert len(seen[seen.index("renamed") + 1 :]) == 4  # the run's folder, and the folder of each file moved
+    [run] = (path.stem for path in (lake.root / "ledger").iterdir())
+    before = [p.removeprefix(f"{lake.root}/").replace(run, "RUN") for p in seen[: seen.index("renamed")]]
+    out = "_run/RUN/out"
+    assert sorted(before[:-1]) == [
+        str(lake.root),
+        "_run",
+        "_run/RUN",
+        out,
+        f"{out}/ledger",
+        f"{out}/ledger/RUN.jsonl",
+        f"{out}/parquettrails",
+        f"{out}/parquettrails/eventdate=2024-05-06",
+        f"{out}/parquettrails/eventdate=2024-05-06/RUN-0.parquet",
+        f"{out}/quarantine",
+        f"{out}/quarantine/RUN",
+        f"{out}/quarantine/RUN/00000.jsonl",
+    ]
+    assert before[-1] == "_run/RUN/manifest.draft"
+    first, *after = [p.removeprefix(f"{lake.root}/").replace(run, "RUN") for p in seen[seen.index("renamed") + 1 :]]
+    assert first == "_run/RUN"
+    days = ["parquettrails", "parquettrails/eventdate=2024-05-06"]
+    assert sorted(after) == [str(lake.root), "ledger", *days, "quarantine", "quarantine/RUN"]
+
+
+def test_a_file_lost_on_its_way_into_the_lake_is_missed(logs, lake, monkeypatch):
+    """A move that was cut short and whose file is nowhere is no move made; the cure takes the log files again."""
+    write(path_of(logs, "2024-05-06", "a"), event("e1"))
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(lakes.Path, "replace", interrupt)
+        with pytest.raises(Interrupted):
+            take(logs, lake)
+    [lost] = (lake.root / "_run").rglob("*.parquet")
+    lost.unlink()
+    run = lost.parents[3]
+    ledger = lake.root / "ledger" / f"{run.name}.jsonl"
+    sentence = f"{lost.name}: lost before it was in its place; restore it, or remove {run} and {ledger} to have"
+    for _ in range(2):
+        with pytest.raises(LakeError, match=re.escape(sentence)):
+            take(logs, lake)
+    shutil.rmtree(run)
+    ledger.unlink()
+    assert take(logs, lake).rows == 1
 
 
 @pytest.mark.parametrize("moved", [None, 0, 1])
@@ -263,7 +368,7 @@ def test_ctrl_c_says_what_is_left_of_the_run(logs, lake, monkeypatch, moved):
         sentence = "interrupted; the lake is as it was before this run"
     else:
         monkeypatch.setattr(lakes.Path, "replace", interrupt)
-        sentence = "interrupted once the run was in the lake; the next run puts its files in place"
+        sentence = "interrupted once the run was in the lake; the next run or query puts its files in place"
     with pytest.raises(Interrupted, match=f"^{sentence}$"):
         take(logs, lake)
     monkeypatch.undo()

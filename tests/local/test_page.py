@@ -8,13 +8,14 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from runtime.local import page
 from runtime.local.dialect import to_duckdb
 from runtime.local.ingest import ingest
 from runtime.local.inputs import InputError
-from runtime.local.lake import Lake
+from runtime.local.lake import Lake, LakeError
 from runtime.local.page import cubes, render
 from runtime.local.query import open_lake
 from runtime.local.sample import write_sample
@@ -386,3 +387,17 @@ def test_values_that_lead_in_one_account_are_carried(lake: Path) -> None:
         leaders = connection.execute("""SELECT arg_max(a, n) FROM (SELECT recipientaccountid AS r, sourceipaddress AS a,
             count(*) AS n FROM parquettrails GROUP BY ALL) GROUP BY r""").fetchall()
     assert {leader for (leader,) in leaders} <= {value for (value,) in cube.values[0]}
+
+
+def test_a_page_that_needs_too_much_memory_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What DuckDB cannot do for the page is told with its cure, and nothing is written."""
+
+    def large(*_: Any) -> None:
+        raise duckdb.OutOfMemoryException("Out of Memory Error: failed to allocate\n\nPossible solutions:\n* more")
+
+    monkeypatch.setattr(page, "Cubes", large)
+    monkeypatch.setattr(page, "_library", str)
+    drawn = r"no dashboard could be drawn \(Out of Memory Error: failed to allocate\); try it with more memory"
+    with pytest.raises(LakeError, match=f"^{tmp_path}: {drawn}, or more room in TMPDIR$"):
+        render(tmp_path, tmp_path / "page.html")
+    assert list(tmp_path.iterdir()) == []

@@ -33,7 +33,8 @@ def pool_at_work(tmp_path) -> Iterator[subprocess.Popen]:
         "        for _ in pool.run(task, [(120,), (0,)]):\n"
         "            print('ended', flush=True)\n"
         "if __name__ == '__main__':\n"
-        "    main.app = run\n"
+        "    main.app.command()(run)\n"
+        "    sys.argv[1:] = ['run']\n"
         "    main.main()\n"
     )
     run = subprocess.Popen(
@@ -54,11 +55,11 @@ def pool_at_work(tmp_path) -> Iterator[subprocess.Popen]:
 
 
 def test_ctrl_c_ends_the_workers_without_a_word_of_theirs(pool_at_work):
-    """The terminal sends Ctrl-C to all processes: one sentence comes back, at once, with 130; workers ignore it."""
+    """The terminal sends Ctrl-C to all processes: the run ends at once, with 130; workers ignore it and say nothing."""
     states = [Path(f"/proc/{worker}/status").read_text() for worker in children(pool_at_work.pid)]
     assert all(int(re.search(r"SigIgn:\s+(\w+)", state)[1], 16) & 1 << signal.SIGINT - 1 for state in states)
     os.killpg(pool_at_work.pid, signal.SIGINT)
-    assert pool_at_work.communicate(timeout=30) == ("", "trailsight: interrupted\n")
+    assert pool_at_work.communicate(timeout=30) == ("", "")
     assert pool_at_work.returncode == 130
 
 

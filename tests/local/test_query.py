@@ -1,6 +1,8 @@
 """A lake opened for SQL: what it reaches, what an old or empty one gives, and what goes wrong in one sentence."""
 
+import os
 import shutil
+import tempfile
 from datetime import date, datetime
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 
 from runtime.athena.named import QueryError
 from runtime.events.columns import COLUMNS, PARTITION, PROMOTE
+from runtime.folder import held
 from runtime.local.dialect import Refused
 from runtime.local.ingest import ingest
 from runtime.local.lake import Lake, LakeError
@@ -62,6 +65,39 @@ def test_wrong_queries_say_why(lake, sql, values, sentence):
     assert "\n" not in str(raised.value)
 
 
+@pytest.fixture
+def little_memory(monkeypatch) -> None:
+    """DuckDB with 20 MB of memory, and nothing on disk."""
+    connect = duckdb.connect
+    monkeypatch.setattr(
+        duckdb, "connect", lambda name: connect(name, config={"memory_limit": "20MB", "max_temp_directory_size": "0MB"})
+    )
+
+
+def test_a_query_too_large_for_the_machine_is_no_wrong_query(lake, little_memory):
+    """Out of memory is a failure with a cure of its own, and one line."""
+    numbers = "UNNEST(sequence(1, 10000)) AS a (x) CROSS JOIN UNNEST(sequence(1, 1000)) AS b (y)"
+    with pytest.raises(LakeError) as raised:
+        run(lake, f"SELECT count(*) FROM (SELECT DISTINCT x * 1000 + y FROM {numbers})", {}, TODAY)
+    assert str(raised.value).startswith("the query failed: Out of Memory Error: ")
+    assert str(raised.value).endswith("; ask for fewer days, or have more memory or room in TMPDIR")
+    assert "\n" not in str(raised.value)
+
+
+def test_what_a_query_spills_is_nobody_elses(lake, tmp_path, monkeypatch):
+    """Rows that do not fit in memory lie in a folder of a new name that others cannot read, until the lake is closed."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    first, second = open_lake(lake), open_lake(lake)
+    folders = [Path(c.sql("SELECT current_setting('temp_directory')").fetchall()[0][0]) for c in (first, second)]
+    assert sorted(folders) == sorted((tmp_path / "tmp").iterdir())
+    assert [folder.stat().st_mode & 0o777 for folder in folders] == [0o700, 0o700]
+    first.close()
+    second.close()
+    del first, second
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
 def test_refused_before_the_lake_is_read(tmp_path):
     """SQL that is refused says so even where there is no lake."""
     with pytest.raises(Refused):
@@ -72,6 +108,47 @@ def test_a_missing_lake_says_how_to_make_one(tmp_path):
     """A folder that is not there is named, with the command that makes it."""
     with pytest.raises(LakeError, match="no such folder; make a lake with `trailsight local INPUT --lake "):
         open_lake(tmp_path / "none")
+
+
+@pytest.fixture
+def cut_short(lake, monkeypatch) -> Path:
+    """The lake after a second run, of another day, that was killed once it had moved its ledger and nothing else."""
+    write(path_of(lake.parent / "logs", "2024-05-07", "b"), event("e3", "2024-05-07T00:00:00Z"))
+    replace = Path.replace
+
+    def killed(self, target):
+        if self.suffix == ".parquet":
+            raise RuntimeError
+        return replace(self, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", killed)
+        with pytest.raises(RuntimeError):
+            ingest([str(lake.parent / "logs")], Lake(lake), workers=1)
+    return lake
+
+
+def test_a_query_never_answers_from_half_a_run(cut_short):
+    """A run that was killed while its files were put in place is completed before the lake is asked."""
+    assert ask(cut_short, "SELECT sum(rows) FROM ledger") == [(3,)]
+    assert ask(cut_short, "SELECT eventid FROM parquettrails ORDER BY eventid") == [("e1",), ("e2",), ("e3",)]
+    assert list((cut_short / "_run").iterdir()) == []
+
+
+def test_half_a_run_that_cannot_be_completed_is_not_read(cut_short, monkeypatch):
+    """Where the run is alive, or the folder cannot be written, the query says so, with the cure."""
+    with held(cut_short, LakeError), pytest.raises(LakeError, match="another run holds this lake; wait for it to end"):
+        open_lake(cut_short)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(LakeError, match="a run was cut short, .*; run `trailsight local` once .*, or query a copy$"):
+        open_lake(cut_short)
+
+
+def test_a_run_at_work_keeps_no_query_waiting(lake):
+    """Before its commit a run has changed nothing, and is not looked at."""
+    with held(lake, LakeError):
+        Lake(lake).new_run("x")
+        assert ask(lake, "SELECT count(*) FROM parquettrails") == [(2,)]
 
 
 def test_a_damaged_file_is_named(lake):

@@ -18,11 +18,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from runtime.events.ledger import LEDGER
 from runtime.local.inputs import InputError
+from runtime.local.lake import LakeError
 from runtime.local.page import charts, statement
 from runtime.local.page.cubes import Coarseness, Cube, Cubes, axes_of, encoded, packed
-from runtime.local.query import open_lake
+from runtime.local.query import open_lake, said
 from runtime.quicksight.spec import FOLDER as SPEC
 from runtime.quicksight.spec import Dashboard, Field, Visual, load
 
@@ -75,15 +78,19 @@ def _state(lake: Path, labels: Mapping[str, str]) -> str:
 
 def _drawn(lake: Path, labels: Mapping[str, str]) -> bytes:
     dashboard = load()
-    with ThreadPoolExecutor(1) as aside, open_lake(lake) as connection:
-        library = aside.submit(_library)  # some seconds, in which the cubes are made
-        cubes = Cubes(connection, dashboard)
-        for coarseness in COARSER:
-            made = cubes.made(coarseness)
-            data, blob = _data(dashboard, cubes, made, coarseness, labels)
-            page = _page(data, blob, library.result())
-            if len(page) <= LIMIT_BYTES:
-                break
+    try:
+        with ThreadPoolExecutor(1) as aside, open_lake(lake) as connection:
+            library = aside.submit(_library)  # some seconds, in which the cubes are made
+            cubes = Cubes(connection, dashboard)
+            for coarseness in COARSER:
+                made = cubes.made(coarseness)
+                data, blob = _data(dashboard, cubes, made, coarseness, labels)
+                page = _page(data, blob, library.result())
+                if len(page) <= LIMIT_BYTES:
+                    break
+    except duckdb.Error as error:
+        cure = "try it with more memory, or more room in TMPDIR"
+        raise LakeError(f"{lake}: no dashboard could be drawn ({said(error, lake)}); {cure}") from error
     return page
 
 
