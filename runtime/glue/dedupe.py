@@ -4,6 +4,10 @@ The same event is the same (eventdate, coalesce(recipientaccountid, ''), eventid
 batch's copies the first in (log file, flat file, place) is kept. Another copy is a duplicate if its content is equal to
 a kept one, and set aside as duplicate-differs if not; `columns.CONTENT` says what content is.
 
+A log file that was changed has a flat file for each content, and the later the content, the longer the name
+(runtime/lambda/store.py). So flat files come by the length of their paths, and then by name: by name alone
+`x.0f3a9c21.json.gz`, the later, would come before `x.json.gz`.
+
 Most events come once. So a first pass finds, by hashes of key columns alone, the suspects: events that the batch has
 twice or that a touched partition may hold. Only these few are compared in full. A hash that two events share costs a
 comparison, never a row.
@@ -57,7 +61,8 @@ def resolved(lines: DataFrame, doubtful: DataFrame, lake: DataFrame | None, colu
         both = both.unionByName(held)
     content = F.sha2(F.to_json(F.struct(*(n for n in names if n in CONTENT))), 256)
     event = Window.partitionBy(DATE, F.coalesce(F.col(EVENT[0]), F.lit("")), EVENT[1])
-    first = F.row_number().over(event.orderBy(F.col("_held").desc(), "sourcefile", "_file", "_at")) == 1
+    place = ("sourcefile", F.length("_file"), "_file", "_at")
+    first = F.row_number().over(event.orderBy(F.col("_held").desc(), *place)) == 1
     # What is kept of an event: what the lake holds of it, or else the first copy.
     marked = both.select("*", content.alias("_content"), (F.col("_held") | first).alias("_kept"))
     said = F.collect_set(F.when(F.col("_kept"), F.col("_content"))).over(event)

@@ -20,7 +20,8 @@ from runtime.events.row import RowMaker
 from runtime.glue import backfills, layout, parse, source, write
 from runtime.glue.arguments import Days
 from runtime.glue.storage import storage
-from tests.glue.flat import line, put
+from tests.glue.flat import flatten_each, line, put
+from tests.lambda_.aws import key
 from tests.local.logs import encode, event
 
 MAKER = RowMaker()
@@ -96,6 +97,27 @@ def test_every_line_goes_to_one_place(job):
     assert counts(again) == (21, 1, 8, 5, 7)
     assert job.rows("eventid", "sourcefile") == sorted([*before, (DAY, "new", "AWSLogs/f4.json.gz")])
     assert job.left() == []
+
+
+def test_of_a_log_file_that_was_changed_the_first_content_stays(job):
+    """By the names that the flattener gives: in a load, in a rebuild of it, and in one that no lake's rows guide."""
+
+    def log(version: int, *identities: str) -> bytes:
+        records = b",".join(encode(event(identity, userAgent=f"content {version}")) for identity in identities)
+        return gzip.compress(b'{"Records":[' + records + b"]}", mtime=0)
+
+    for n in "abcd":
+        contents = [log(1, f"{n}-1"), log(2, f"{n}-1"), log(3, f"{n}-1", f"{n}-3"), log(4, f"{n}-3")]
+        flatten_each(job.source.parent, key(unique=n * 16), *contents)
+    first = [(DAY, f"{n}-{version}", f"content {version}") for n in "abcd" for version in (1, 3)]
+    assert counts(job.run()) == (20, 8, 0, 12, 0)
+    assert job.rows("eventid", "useragent") == first
+    metrics = job.run("--rebuild", f"{DAY}..{DAY}")
+    assert counts(metrics) == (20, 8, 0, 12, 0)
+    assert job.rows("eventid", "useragent") == first
+    job.lake = job.lake.parent / "new-lake"
+    assert counts(job.run("--rebuild", f"{DAY}..{DAY}")) == (20, 8, 0, 12, 0)
+    assert job.rows("eventid", "useragent") == first
 
 
 FAKE = Path(__file__).parent / "fake"
