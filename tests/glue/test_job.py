@@ -414,6 +414,21 @@ def test_a_rebuild_changes_no_row_in_silence(job):
     assert job.left() == []
 
 
+def test_what_was_joined_is_not_joined_again(job, monkeypatch):
+    """The files of a large day are cut by rows: however few bytes they have, another compaction leaves them alone."""
+    monkeypatch.setattr("runtime.glue.compact.plan", lambda days, pieces, real=layout.plan: real(days, pieces, 10))
+    monkeypatch.setattr("runtime.glue.compact.large", lambda days, real=layout.large: real(days, 10))
+    for run in range(3):
+        put(job.source, DAY, f"f{run}", *(flat(f"{run}-{n}", f"{DAY}T{n:02d}:00:00Z") for n in range(20)))
+        job.run()
+        (job.source / f"dt={DAY}" / f"f{run}.gz").unlink()
+    [joined] = job.compact("--smallfiles", "3")
+    assert (joined["files_replaced"], joined["files"], joined["written"]) == (3, 6, 60)
+    files = job.files()
+    assert job.compact("--smallfiles", "3") == []
+    assert job.files() == files
+
+
 def test_compaction_joins_small_files(job):
     """Many small files of a day become one with the same rows, sorted; days with few are left; dedupe still knows all."""
     for number in range(3):
