@@ -194,13 +194,13 @@ class Load:
         return [plain, *(change for change in changes.values() if change.deletes)]
 
 
-def _events(rows: DataFrame, *further: Expression) -> DataFrame:
+def _events(frame: DataFrame, *further: Expression) -> DataFrame:
     """The rows' events, each once, by the columns that make them the same, and with further ones."""
     account = F.coalesce(F.col(EVENT[0]), F.lit("")).alias(_ACCOUNT)
-    return rows.select(DATE, account, EVENT[1], *further).distinct()
+    return frame.select(DATE, account, EVENT[1], *further).distinct()
 
 
-def _without(rows: DataFrame, others: DataFrame, names: Sequence[str]) -> DataFrame:
+def _without(frame: DataFrame, others: DataFrame, names: Sequence[str]) -> DataFrame:
     """The rows that none of the others equals in these columns."""
-    marked = rows.withColumn(_ACCOUNT, F.coalesce(F.col(EVENT[0]), F.lit("")))
+    marked = frame.withColumn(_ACCOUNT, F.coalesce(F.col(EVENT[0]), F.lit("")))
     return marked.join(others, list(names), "left_anti")
