@@ -1,5 +1,6 @@
 """The job's arguments: each has a default or is named when missing; the same on Glue and on plain pyspark."""
 
+import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from runtime.events.columns import PROMOTE, columns
 
 DAYS = re.compile(r"(\d{4}-\d\d-\d\d)\.\.(\d{4}-\d\d-\d\d)")
 _GLUE = "JOB_NAME"
+_LIKE = 0.75  # one or two letters of six or more; none of Glue's own names is so near to one of ours
 
 
 class ArgumentError(ValueError):
@@ -50,7 +52,7 @@ class Days:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What one run is to do. `job` is the Glue job's name, None on plain pyspark."""
+    """What one run is to do. `job` is the Glue job's name, None on plain pyspark; `passed_over` are names not ours."""
 
     source: str
     lake: str
@@ -63,18 +65,24 @@ class Options:
     namespace: str
     job: str | None
     given: dict[str, str]
+    passed_over: tuple[str, ...]
 
 
 def parse(argv: Sequence[str]) -> Options:
     """Options of `--name value` pairs. Raises ArgumentError.
 
-    Glue adds arguments of its own; on Glue those that are not in `ARGUMENTS` are passed over.
+    Glue adds arguments of its own; on Glue those that are not in `ARGUMENTS` are passed over, unless they look like one
+    of them misspelt: a run for `--rebiuld` would be a load that ends well.
     """
     given = _pairs(argv)
     known = {argument.name: argument for argument in ARGUMENTS}
     job = given.get(_GLUE)
-    if job is None and (unknown := [name for name in given if name not in known]):
+    unknown = tuple(name for name in given if name not in known and name != _GLUE)
+    if unknown and job is None:
         raise ArgumentError(f"--{unknown[0]}: no such argument; there are --{', --'.join(known)}")
+    for name in unknown:
+        if meant := difflib.get_close_matches(re.sub("[-_]", "", name.lower()), known, 1, _LIKE):
+            raise ArgumentError(f"--{name}: no such argument; is --{meant[0]} meant?")
     values: dict[str, str] = {}
     for argument in ARGUMENTS:
         value = given.get(argument.name) or argument.default
@@ -104,6 +112,7 @@ def parse(argv: Sequence[str]) -> Options:
         values["namespace"] if given.get("namespace") != "" else "",
         job,
         given,
+        unknown,
     )
 
 

@@ -5,6 +5,7 @@ they replace. Only between these two can a reader see rows twice. See docs/decis
 """
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from pyspark.sql import DataFrame, SparkSession
@@ -21,6 +22,11 @@ from runtime.glue.parse import DATE, EVENT
 from runtime.glue.storage import DELETE_KEYS, File, Storage
 
 SMALL_BYTES = 64 << 20
+"""Below this a file is small, unless its run wrote several for its day.
+
+Such a day was large, and its files were cut by rows (layout.py), so that none is to be joined, whatever its bytes. By
+bytes alone a day of short rows would be written anew each night, into the same files.
+"""
 
 
 def compact(spark: SparkSession, lake: Storage, columns: Sequence[Column], at_least: int) -> Iterator[Metrics]:
@@ -29,13 +35,17 @@ def compact(spark: SparkSession, lake: Storage, columns: Sequence[Column], at_le
     Columns that files have beside the declared ones stay. Raises Unbalanced, and changes nothing, if a row is lost.
     """
     for folder in lake.folders(EVENTS):
-        small = [
-            file
-            for file in lake.files(f"{EVENTS}/{folder}")
-            if file.path.endswith(write.PARQUET) and file.size < SMALL_BYTES
-        ][:DELETE_KEYS]  # so that one call deletes them all
+        files = [file for file in lake.files(f"{EVENTS}/{folder}") if file.path.endswith(write.PARQUET)]
+        of_run = Counter(map(_run, files))
+        small = [file for file in files if file.size < SMALL_BYTES and of_run[_run(file)] == 1]
+        small = small[:DELETE_KEYS]  # so that one call deletes them all
         if len(small) >= max(at_least, 2):
             yield _join(spark, lake, columns, folder.removeprefix(f"{DATE}="), small)
+
+
+def _run(file: File) -> str:
+    """The run that wrote the file: files are named `<run>-<n>.parquet`."""
+    return file.path.rsplit("-", 1)[0]
 
 
 def _join(spark: SparkSession, lake: Storage, columns: Sequence[Column], day: str, small: Sequence[File]) -> Metrics:

@@ -30,6 +30,8 @@ def main(argv: Sequence[str]) -> int:
             with plain() as spark:
                 _print(_run(spark, options, None))
         else:
+            if options.passed_over:
+                print(f"passed over: --{', --'.join(options.passed_over)}", flush=True)  # noqa: T201 - the job's log
             glue = aws.Glue(options.job, options.given)
             for metrics in _run(glue.spark, options, glue):
                 _print([metrics])

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from runtime.glue.parse import DATE
 
-SLOT_ROWS = 524_288  # 64 to 128 MB of real events, whose rows take 110 to 250 bytes
+SLOT_ROWS = 524_288  # 20 to 100 MB: docs/benchmarks.md has 41 and 98 bytes a row, and a file up to twice the rows
 ROW_GROUP_BYTES = 16 << 20
 SORT = ("recipientaccountid", "eventtime", "eventid")
 

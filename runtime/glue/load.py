@@ -2,7 +2,8 @@
 
 Two passes over the lines: the first looks only for what identifies an event and gives row counts and suspects; the
 second parses everything, and writes. A rebuilt day's partition is written anew from its flat files, by the row version
-of now; a row that none of them has any more is carried over from the old partition: a rebuild never loses one.
+of now; a row that none of them has any more is carried over from the old partition: a rebuild never loses one. Nor does
+it change one in silence: an old row whose place was taken by one with other content is set aside, and counted.
 """
 
 import time
@@ -18,14 +19,15 @@ from runtime.events.columns import Column
 from runtime.glue import write
 from runtime.glue.arguments import Days
 from runtime.glue.commit import Change, Run
-from runtime.glue.dedupe import DIFFERS, DUPLICATE, FATE, KEPT, lake_rows, resolved, suspects
+from runtime.glue.dedupe import DIFFERS, DUPLICATE, FATE, KEPT, content, lake_rows, resolved, suspects
 from runtime.glue.layout import Piece, hour, large, plan
 from runtime.glue.metrics import Metrics
 from runtime.glue.parse import DATE, EVENT, HASH, KEYS, REASON, keys, parsed, rows
 from runtime.glue.storage import Storage
 
 EVENTS = "parquettrails"
-_IN = "_in"
+_IN, _ACCOUNT, _CONTENT = "_in", "_account", "_content"
+_EVENT = (DATE, _ACCOUNT, EVENT[1])
 
 
 @dataclass(slots=True)
@@ -53,10 +55,13 @@ class Load:
             found = keys(self.lines).withColumn(_IN, F.lit(True)) if self.rebuild is None else self._exact()
             found = self._cache(found.select(DATE, HASH, _IN, EVENT[0], hour(F.col("eventtime")).alias("_hour")))
             days = self._count(found)
-            new, carried = self._new(found, days)
+            old = None if self.rebuild is None else self._held(self._existing(None))
+            new, carried = self._new(found, days, old)
             if days or carried is not None:
                 slots = plan(days, self._pieces(found, large(days)))
                 metrics.written = write.write_rows(self.spark, self.lake, self.run, new, slots)
+                if old is not None:
+                    self._set_aside_replaced(old)
             if metrics.missing:
                 bad = parsed(self.lines, KEYS).filter(F.col(REASON).isNotNull())
                 metrics.quarantined = write.write_lines(self.spark, self.lake, self.run, bad)
@@ -84,23 +89,24 @@ class Load:
                 days.append(Piece(row[DATE], row["count"]))
         return days
 
-    def _new(self, found: DataFrame, days: Sequence[Piece]) -> tuple[DataFrame, DataFrame | None]:
-        """Rows to write, and those of them that are carried over."""
+    def _new(
+        self, found: DataFrame, days: Sequence[Piece], old: DataFrame | None
+    ) -> tuple[DataFrame, DataFrame | None]:
+        """Rows to write, and those of them that are carried over; `old` are the rows that a rebuild replaces."""
         good = found.filter(F.col(_IN) & self._wanted())
         existing = [] if self.rebuild else self._existing({piece.day for piece in days})
-        events = self.lake.uri(EVENTS)
         key_columns = [column for column in self.columns if column.name in EVENT]
-        doubtful = suspects(good, lake_rows(self.spark, events, existing, key_columns))
+        doubtful = suspects(good, lake_rows(self.spark, self.lake.uri(EVENTS), existing, key_columns))
         self._cached.append(doubtful)
         new = rows(self.lines, self.columns).filter(self._wanted())
         if doubtful.count():
-            held = lake_rows(self.spark, events, existing, self.columns)
-            fates = resolved(self.lines, doubtful, held, self.columns)
+            held = self._held(existing) if self.rebuild is None else old
+            fates = resolved(self.lines, doubtful, held, self.columns, rebuild=self.rebuild is not None)
             self._cached.append(fates)
             self._settle(fates)
             new = new.join(doubtful, HASH, "left_anti").select(*self._names, DATE)
             new = new.unionByName(fates.filter((F.col(FATE) == KEPT) & self._wanted()).select(*self._names, DATE))
-        carried = self._carried()
+        carried = None if old is None else self._carried(old)
         new = new.select(*self._names, DATE)
         return (new if carried is None else new.unionByName(carried)), carried
 
@@ -111,21 +117,28 @@ class Load:
         metrics.duplicates = counts.get(DUPLICATE, 0)
         if counts.get(DIFFERS):
             differs = wanted.filter(F.col(FATE) == DIFFERS)
-            metrics.duplicate_differs = write.write_differing(self.spark, self.lake, self.run, differs, self._names)
+            metrics.duplicate_differs = self._write_aside(write.DIFFERS, differs, counts[DIFFERS])
 
-    def _carried(self) -> DataFrame | None:
-        """Rows of the partitions to be replaced that the flat files do not have."""
-        if self.rebuild is None:
-            return None
-        old = lake_rows(self.spark, self.lake.uri(EVENTS), self._existing(None), self.columns)
-        if old is None:
-            return None
-        found = rows(self.lines, [c for c in self.columns if c.name in KEYS]).select(DATE, *EVENT).distinct()
-        account = EVENT[0]
-        same = (old[DATE] == found[DATE]) & old[account].eqNullSafe(found[account]) & (old[EVENT[1]] == found[EVENT[1]])
-        carried = self._cache(old.join(found, same, "left_anti").select(*self._names, DATE))
+    def _carried(self, old: DataFrame) -> DataFrame | None:
+        """The old rows whose events the flat files do not have."""
+        found = _events(rows(self.lines, [c for c in self.columns if c.name in KEYS]))
+        carried = self._cache(_without(old, found, _EVENT).select(*self._names, DATE))
         self.metrics.carried = carried.count()
         return carried if self.metrics.carried else None
+
+    def _set_aside_replaced(self, old: DataFrame) -> None:
+        """Set aside the old rows whose events were written with other content: those that no written row equals."""
+        written = self.spark.read.schema(old.schema).parquet(self.lake.uri(self.run.staged(write.ROWS)))
+        said = content(self._names).alias(_CONTENT)
+        replaced = self._cache(_without(old.select("*", said), _events(written, said), (*_EVENT, _CONTENT)))
+        if count := replaced.count():
+            self.metrics.replaced_differs = self._write_aside(write.REPLACED, replaced, count)
+
+    def _write_aside(self, part: str, differs: DataFrame, count: int) -> int:
+        return write.write_differing(self.spark, self.lake, self.run, part, differs, count, self._names)
+
+    def _held(self, days: Sequence[str]) -> DataFrame | None:
+        return lake_rows(self.spark, self.lake.uri(EVENTS), days, self.columns)
 
     def _wanted(self) -> Expression:
         if self.rebuild is None:
@@ -166,6 +179,7 @@ class Load:
         metrics.seconds = round(time.monotonic() - began, 3)
         aside = run.moves(write.LINES, write.TEXT, f"quarantine/{run.name}/lines")
         aside += run.moves(write.DIFFERS, write.TEXT, f"quarantine/{run.name}/differs")
+        aside += run.moves(write.REPLACED, write.TEXT, f"quarantine/{run.name}/replaced")
         beside = [(source, target.removesuffix(write.TEXT) + ".jsonl") for source, target in aside]
         self.lake.put(run.staged("metrics.json"), metrics.record())
         beside.append((run.staged("metrics.json"), metrics.path))
@@ -178,3 +192,15 @@ class Load:
         """One change per day that replaces something, all others together: they appear at once."""
         plain = Change([move for change in changes.values() if not change.deletes for move in change.moves])
         return [plain, *(change for change in changes.values() if change.deletes)]
+
+
+def _events(frame: DataFrame, *further: Expression) -> DataFrame:
+    """The rows' events, each once, by the columns that make them the same, and with further ones."""
+    account = F.coalesce(F.col(EVENT[0]), F.lit("")).alias(_ACCOUNT)
+    return frame.select(DATE, account, EVENT[1], *further).distinct()
+
+
+def _without(frame: DataFrame, others: DataFrame, names: Sequence[str]) -> DataFrame:
+    """The rows that none of the others equals in these columns."""
+    marked = frame.withColumn(_ACCOUNT, F.coalesce(F.col(EVENT[0]), F.lit("")))
+    return marked.join(others, list(names), "left_anti")

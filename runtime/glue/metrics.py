@@ -19,7 +19,8 @@ class Metrics:
     """Counts of one run; every line read is in exactly one of the others.
 
     `outside` are rows of other days that a rebuild read past; `carried` are rows that a rebuild or a compaction took
-    over from the partition it replaces.
+    over from the partition it replaces; `replaced_differs` are rows of that partition in whose place a rebuild put one
+    with other content. They were not read, and so stand outside the balance.
     """
 
     run: str
@@ -31,6 +32,7 @@ class Metrics:
     quarantined: int = 0
     outside: int = 0
     carried: int = 0
+    replaced_differs: int = 0
     files: int = 0
     files_replaced: int = 0
     flatfiles: int = 0

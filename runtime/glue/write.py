@@ -11,8 +11,13 @@ from runtime.glue.layout import ROW_GROUP_BYTES, SLOT_ROWS, Piece, laid_out
 from runtime.glue.parse import DATE, REASON, is_text
 from runtime.glue.storage import Storage
 
-ROWS, LINES, DIFFERS = "rows", "lines", "differs"
+ROWS, LINES, DIFFERS, REPLACED = "rows", "lines", "differs", "replaced"
 PARQUET, TEXT = ".parquet", ".txt"
+FILE_LINES = 100_000
+_REASONS = {
+    DIFFERS: "another event with this eventID is in the lake, with other content",
+    REPLACED: "the lake had this row before a rebuild, which put one with other content in its place",
+}
 
 
 def write_rows(
@@ -43,18 +48,20 @@ def write_lines(spark: SparkSession, lake: Storage, run: Run, bad: DataFrame) ->
     return _write_text(spark, lake, run, LINES, bad.select(F.to_json(said).alias("value")))
 
 
-def write_differing(spark: SparkSession, lake: Storage, run: Run, differs: DataFrame, names: Sequence[str]) -> int:
-    """Stage copies of a known event that say something else; their number."""
+def write_differing(
+    spark: SparkSession, lake: Storage, run: Run, part: str, differs: DataFrame, count: int, names: Sequence[str]
+) -> int:
+    """Stage so many copies of known events that say something else, as DIFFERS or REPLACED; their number."""
     said = F.struct(
         F.lit("duplicate-differs").alias("kind"),
-        F.lit("another event with this eventID is in the lake, with other content").alias("reason"),
+        F.lit(_REASONS[part]).alias("reason"),
         F.col("sourcefile").alias("key"),
         F.struct(DATE, *(F.col(name).cast("string").alias(name) for name in names)).alias("row"),
     )
-    return _write_text(spark, lake, run, DIFFERS, differs.select(F.to_json(said).alias("value")))
+    return _write_text(spark, lake, run, part, differs.select(F.to_json(said).alias("value")), 1 + count // FILE_LINES)
 
 
-def _write_text(spark: SparkSession, lake: Storage, run: Run, part: str, lines: DataFrame) -> int:
+def _write_text(spark: SparkSession, lake: Storage, run: Run, part: str, lines: DataFrame, files: int = 1) -> int:
     path = lake.uri(run.staged(part))
-    lines.coalesce(1).write.text(path)
+    lines.coalesce(files).write.text(path)
     return spark.read.text(path).count()

@@ -205,10 +205,15 @@ class Store:
 
 
 def _names(stem: str, suffix: str, uri: str, etag: str) -> Iterator[str]:
-    """The name, the one that only this source has, and the one that only this content of this source has."""
+    """The name, that with this source's hash, then numbered ones, then one that only this content has.
+
+    Each later name is longer, or sorts behind: of one log file's contents the Parquet job keeps what came first.
+    """
     yield stem + suffix
     stem += "." + _hash(uri)
     yield stem + suffix
+    for number in range(2, 10):
+        yield f"{stem}.{number}{suffix}"
     yield f"{stem}.{_hash(etag)}{suffix}"
 
 

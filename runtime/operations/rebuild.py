@@ -58,5 +58,7 @@ def run_job(
             return str(run)
         if state["JobRunState"] not in RUNNING:
             why = state.get("ErrorMessage", "see its log")
-            raise RebuildError(f"{name}: run {run} ended as {state['JobRunState']}: {why}; the days are as they were")
+            # A run that dies behind its commit leaves days replaced, and others not yet: runtime/glue/commit.py.
+            cure = "each day is as it was, or the job's next run completes it: start the job, then run this again"
+            raise RebuildError(f"{name}: run {run} ended as {state['JobRunState']}: {why}; {cure}")
         pause(POLL_SECONDS)

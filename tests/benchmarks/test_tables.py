@@ -97,8 +97,32 @@ def test_the_page_the_program_and_the_cost():
     """The page has a size, the program registers, and the model has rows."""
     [row] = page.page(200)
     assert row["page MB"] > 0
-    assert all("failed" not in str(row["CPU s"]) for row in program.start(1))
+    assert [row["CPU s"] > 0 for row in program.start(1)] == [True] * 3
     assert cost.table()
+
+
+@pytest.mark.parametrize("broken", ["ours", "post"])
+def test_where_our_job_fails_its_table_does(monkeypatch, tmp_path, broken):
+    """The post's job may fail and has a row that says why; ours may not."""
+
+    def run(*arguments: str) -> measure.Cost:
+        if arguments[2] == broken:
+            raise measure.Failed("no memory")
+        return measure.Cost(1.0, 1.0, '{"executors": 1, "gc": 0, "spilled": 0, "wall": 1, "tasks": 1, "columns": 1}')
+
+    monkeypatch.setattr(spark, "run", run)
+    if broken == "ours":
+        with pytest.raises(measure.Failed, match="no memory"):
+            spark._side_by_side(tmp_path, 1)
+    else:
+        assert [row["tree CPU s"] for row in spark._side_by_side(tmp_path, 1)] == [1.0, "fails: no memory"]
+
+
+def test_a_program_that_fails_is_no_row(monkeypatch):
+    """Every way of that table is ours."""
+    monkeypatch.setattr(program, "interleaved", lambda ways, _: dict.fromkeys(ways, measure.Failed("no such class")))
+    with pytest.raises(measure.Failed, match="no such class"):
+        program.start(1)
 
 
 def test_a_table_that_fails_stops_no_other(monkeypatch, capsys):

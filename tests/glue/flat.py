@@ -27,6 +27,20 @@ def flatten_all(root: Path, *logs: Path) -> None:
                 take(messages.Ref(LOGS, file.key), time_left)
             del s3.objects[LOGS, file.key]
             s3.calls.clear()
+    _write(root, s3)
+
+
+def flatten_each(root: Path, key: str, *contents: bytes) -> None:
+    """Have the flattener take one log file that is changed again and again, after each change."""
+    s3 = FakeS3()
+    for content in contents:
+        s3.add(LOGS, key, content)
+        flattener(s3).take(messages.Ref(LOGS, key), deadline())
+    del s3.objects[LOGS, key]
+    _write(root, s3)
+
+
+def _write(root: Path, s3: FakeS3) -> None:
     for (bucket, key), found in s3.objects.items():
         assert bucket == LAKE
         (root / key).parent.mkdir(parents=True, exist_ok=True)

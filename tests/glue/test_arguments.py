@@ -23,11 +23,55 @@ def test_defaults():
 
 
 def test_glue_form():
-    """On Glue, `--name=value` and empty values are understood, and Glue's own arguments passed over."""
+    """On Glue, `--name=value` and empty values are understood, and Glue's own arguments passed over, by name."""
     glue = ["--JOB_NAME", "j", "--enable-metrics", "--job-bookmark-option=job-bookmark-enable", "--namespace", ""]
     options = parse([*BOTH, *glue, "--days=9", "--rebuild", ""])
     assert (options.job, options.days, options.namespace, options.rebuild) == ("j", 9, "", None)
     assert options.given["job-bookmark-option"] == "job-bookmark-enable"
+    assert options.passed_over == ("enable-metrics", "job-bookmark-option")
+
+
+# https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html, and what the service adds
+GLUES_OWN = """
+    JOB_ID JOB_RUN_ID SECURITY_CONFIGURATION TempDir additional-python-modules auto-scale-within-microbatch class conf
+    continuous-log-conversionPattern continuous-log-logGroup continuous-log-logStreamPrefix customer-driver-env-vars
+    customer-executor-env-vars datalake-formats disable-proxy-v2 enable-auto-scaling enable-continuous-cloudwatch-log
+    enable-continuous-log-filter enable-glue-datacatalog enable-job-insights enable-lakeformation-fine-grained-access
+    enable-metrics enable-observability-metrics enable-rename-algorithm-v2 enable-s3-parquet-optimized-committer
+    enable-spark-ui encryption-type executor-cores extra-files extra-jars extra-py-files job-bookmark-from
+    job-bookmark-option job-bookmark-to job-language library-set python-modules-installer-option scriptLocation
+    spark-event-logs-path use-postgres-driver user-jars-first write-shuffle-files-to-s3 write-shuffle-spills-to-s3
+    conf.spark.shuffle.glue.s3ShuffleBucket RedshiftTempDir
+"""
+
+
+def test_glues_own_arguments_are_not_taken_for_ours():
+    """None of the arguments that Glue documents, or adds, is refused as one of ours misspelt."""
+    names = GLUES_OWN.split()
+    options = parse([*BOTH, "--JOB_NAME", "j", *(f"--{name}=x" for name in names)])
+    assert options.passed_over == tuple(names)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("rebiuld", "rebuild"),
+        ("Rebuild", "rebuild"),
+        ("re-build", "rebuild"),
+        ("rebuilds", "rebuild"),
+        ("folder", "folders"),
+        ("day", "days"),
+        ("small-files", "smallfiles"),
+        ("promoted", "promote"),
+        ("taks", "task"),
+    ],
+)
+def test_a_misspelt_argument_is_refused_on_glue_too(name, meant, capsys):
+    """A run that was to rebuild, and would load in its place, ends with 2 and says what may be meant."""
+    argv = [*BOTH, "--JOB_NAME", "j", f"--{name}", "2024-05-01..2024-05-02"]
+    assert main(argv) == 2
+    said = f"runtime.glue.job: --{name}: no such argument; is --{meant} meant?\n"
+    assert capsys.readouterr().err == said
 
 
 def test_compact_needs_no_source():

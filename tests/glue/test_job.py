@@ -20,7 +20,8 @@ from runtime.events.row import RowMaker
 from runtime.glue import backfills, layout, parse, source, write
 from runtime.glue.arguments import Days
 from runtime.glue.storage import storage
-from tests.glue.flat import line, put
+from tests.glue.flat import flatten_each, line, put
+from tests.lambda_.aws import key
 from tests.local.logs import encode, event
 
 MAKER = RowMaker()
@@ -98,6 +99,27 @@ def test_every_line_goes_to_one_place(job):
     assert job.left() == []
 
 
+def test_of_a_log_file_that_was_changed_the_first_content_stays(job):
+    """By the names that the flattener gives: in a load, in a rebuild of it, and in one that no lake's rows guide."""
+
+    def log(version: int, *identities: str) -> bytes:
+        records = b",".join(encode(event(identity, userAgent=f"content {version}")) for identity in identities)
+        return gzip.compress(b'{"Records":[' + records + b"]}", mtime=0)
+
+    for n in "abcd":
+        contents = [log(1, f"{n}-1"), log(2, f"{n}-1"), log(3, f"{n}-1", f"{n}-3"), log(4, f"{n}-3")]
+        flatten_each(job.source.parent, key(unique=n * 16), *contents)
+    first = [(DAY, f"{n}-{version}", f"content {version}") for n in "abcd" for version in (1, 3)]
+    assert counts(job.run()) == (20, 8, 0, 12, 0)
+    assert job.rows("eventid", "useragent") == first
+    metrics = job.run("--rebuild", f"{DAY}..{DAY}")
+    assert (counts(metrics), metrics["replaced_differs"]) == ((20, 8, 0, 12, 0), 0)
+    assert job.rows("eventid", "useragent") == first
+    job.lake = job.lake.parent / "new-lake"
+    assert counts(job.run("--rebuild", f"{DAY}..{DAY}")) == (20, 8, 0, 12, 0)
+    assert job.rows("eventid", "useragent") == first
+
+
 FAKE = Path(__file__).parent / "fake"
 BROKEN = "not one JSON object of text values"
 WHOLE = flat("good").rstrip(b"\n")
@@ -113,6 +135,21 @@ def reader(request, job, monkeypatch) -> list[str]:
     context = importlib.import_module("awsglue.context")
     monkeypatch.setattr(context.GlueContext, "cuts_at_cr", request.param == "glue-cuts-at-cr")
     return ["--JOB_NAME", "j", "--namespace", ""]
+
+
+def test_bookmarks_go_by_the_time_of_a_flat_file(job, reader):
+    """On Glue, what was flattened anew is read again, and what is older than a run is not, in whatever folder."""
+    if not reader:
+        pytest.skip("plain Spark reads all that is there")
+    old = put(job.source, "2024-05-01", "f0", flat("old"))
+    put(job.source, DAY, "f1", flat("e1"))
+    put(job.source, DAY, "f2", flat("e2"))
+    assert counts(job.run(*reader, "--folders", f"{DAY}..{DAY}")) == (2, 2, 0, 0, 0)
+    assert counts(job.run(*reader)) == (0, 0, 0, 0, 0)
+    put(job.source, DAY, "f1", flat("e1"), flat("e3"))
+    assert counts(job.run(*reader)) == (2, 1, 1, 0, 0)
+    old.touch()
+    assert counts(job.run(*reader)) == (1, 1, 0, 0, 0)
 
 
 def broken(job) -> list[tuple]:
@@ -366,6 +403,45 @@ def test_rebuild_brings_a_new_column_to_old_rows(job):
     assert [name for name in job.files() if DAY not in name] == untouched
     # Loading the same files again adds nothing to the rebuilt day.
     assert job.run("--promote", ",".join(new), "--folders", f"{DAY}..{DAY}")["written"] == 0
+
+
+def test_a_rebuild_changes_no_row_in_silence(job):
+    """The lake's copy of an event stays while a flat file has it; else it is set aside, and counted."""
+
+    def flat_file(name: str, maker: RowMaker = MAKER, **agents: str) -> None:
+        stamp = f"{name}_20240506T0710Z_x"
+        lines = (flat(i, file=stamp, maker=maker, userAgent=agent) for i, agent in agents.items())
+        put(job.source, DAY, stamp, *lines)
+
+    flat_file("z", e1="first", e2="first", e3="first")
+    job.run()
+    flat_file("a", e1="second")  # first by its log file's name, but the lake has the other
+    assert counts(job.run()) == (4, 0, 3, 1, 0)
+    flat_file("z", RowMaker(("requestParameters.color",)), e1="first", e2="changed", e3="first")
+    metrics = job.run("--rebuild", f"{DAY}..{DAY}", "--promote", "requestParameters.color")
+    assert (counts(metrics), metrics["carried"], metrics["replaced_differs"]) == ((4, 3, 0, 1, 0), 0, 1)
+    assert job.rows("eventid", "useragent") == [(DAY, "e1", "first"), (DAY, "e2", "changed"), (DAY, "e3", "first")]
+    aside = [(q["reason"].split(",")[0], q["row"]["eventid"], q["row"]["useragent"]) for q in job.quarantine()]
+    assert aside == [
+        *[("another event with this eventID is in the lake", "e1", "second")] * 2,
+        ("the lake had this row before a rebuild", "e2", "first"),
+    ]
+    assert job.left() == []
+
+
+def test_what_was_joined_is_not_joined_again(job, monkeypatch):
+    """The files of a large day are cut by rows: however few bytes they have, another compaction leaves them alone."""
+    monkeypatch.setattr("runtime.glue.compact.plan", lambda days, pieces, real=layout.plan: real(days, pieces, 10))
+    monkeypatch.setattr("runtime.glue.compact.large", lambda days, real=layout.large: real(days, 10))
+    for run in range(3):
+        put(job.source, DAY, f"f{run}", *(flat(f"{run}-{n}", f"{DAY}T{n:02d}:00:00Z") for n in range(20)))
+        job.run()
+        (job.source / f"dt={DAY}" / f"f{run}.gz").unlink()
+    [joined] = job.compact("--smallfiles", "3")
+    assert (joined["files_replaced"], joined["files"], joined["written"]) == (3, 6, 60)
+    files = job.files()
+    assert job.compact("--smallfiles", "3") == []
+    assert job.files() == files
 
 
 def test_compaction_joins_small_files(job):

@@ -17,7 +17,7 @@ from runtime.local.sample.write import write_sample
 from tests.conftest import REAL_DATA
 from tests.glue.conftest import Job
 from tests.glue.flat import flatten_all
-from tests.local.logs import quarantine
+from tests.local.logs import event, path_of, quarantine, write
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +90,19 @@ def test_same_types(lakes):
         arrow = pq.ParquetFile(path).schema_arrow.remove_metadata()
         footers.append((kinds, compression, indexed, [(f.name, f.type, f.nullable) for f in arrow]))
     assert footers[0] == footers[1]
+
+
+def test_same_choice_between_log_files_of_one_key(spark, tmp_path):
+    """Of one event in two log files whose keys are the same, in two folders, both engines keep the first one's."""
+    inputs = [tmp_path / "a", tmp_path / "b"]
+    for folder in inputs:
+        write(path_of(folder, "2024-05-06", "x"), event("e1", userAgent=folder.name))
+    job, local = Job(tmp_path), Lake(tmp_path / "local")
+    flatten_all(tmp_path, *inputs)
+    assert job.run()["duplicate_differs"] == 1
+    ingest([str(folder) for folder in inputs], local, workers=1)
+    assert job.rows("eventid", "useragent") == [("2024-05-06", "e1", "a")]
+    assert rows(job.lake) == rows(local.root)
 
 
 EVER = {"from": "2000-01-01", "to": "2100-01-01", "since": "2000-01-01"}

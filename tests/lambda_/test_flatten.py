@@ -242,13 +242,19 @@ def test_two_files_of_one_name_do_not_hide_each_other(s3):
 
 
 def test_a_log_file_that_changed_is_flattened_beside_the_first(s3):
-    """Same source, other ETag: nothing of any content is lost, however often it changes."""
-    for identity in ("e1", "e2", "e3", "e4"):
-        s3.add(LOGS, key(), log(event(identity)))
+    """Same source, other ETag: nothing of any content is lost, however often it changes, and names tell the order."""
+    for number in range(11):
+        content = log(event(f"e{number}"))
+        s3.add(LOGS, key(), content)
         assert take(s3).state == "written"
         assert take(s3).state == "already there"
-    assert sorted(line["eventid"] for k in s3.written() for line in s3.lines(k)) == ["e1", "e2", "e3", "e4"]
-    assert [k for k in s3.written() if k.count(".") < 4] == [f"flatfiles/dt=2024-05-06/{NAME}.{HASH}.json.gz", FLAT]
+    content_hash = sha256(etag(content).encode()).hexdigest()[:8]
+    first = ["", f".{HASH}", *(f".{HASH}.{number}" for number in range(2, 10))]
+    names = [f"flatfiles/dt=2024-05-06/{NAME}{middle}.json.gz" for middle in [*first, f".{HASH}.{content_hash}"]]
+    assert {k: [line["eventid"] for line in s3.lines(k)] for k in s3.written()} == {
+        name: [f"e{number}"] for number, name in enumerate(names)
+    }
+    assert sorted(s3.written(), key=lambda name: (len(name), name)) == names  # the order that the Parquet job goes by
 
 
 def test_names_that_others_have_taken_are_refused(s3):
@@ -256,7 +262,7 @@ def test_names_that_others_have_taken_are_refused(s3):
     content = log(event("e1"))
     s3.add(LOGS, key(), content)
     content_hash = sha256(etag(content).encode()).hexdigest()[:8]
-    for middle in ("", f".{HASH}", f".{HASH}.{content_hash}"):
+    for middle in ("", f".{HASH}", *(f".{HASH}.{number}" for number in range(2, 10)), f".{HASH}.{content_hash}"):
         s3.add(LAKE, f"flatfiles/dt=2024-05-06/{NAME}{middle}.json.gz", b"whose?")
     before = dict(s3.objects)
     with pytest.raises(store.Refused, match="other files have taken its names"):

@@ -271,7 +271,10 @@ def test_rebuild_flattens_anew_then_has_the_job_replace_the_days(aws, monkeypatc
 
 def test_a_job_that_fails_is_said(aws):
     """The run, its end and why; and the queue that does not empty."""
-    with pytest.raises(rebuild.RebuildError, match="run jr_1 ended as FAILED: no space; the days are as they were"):
+    said = (
+        "run jr_1 ended as FAILED: no space; each day is as it was, or the job's next run completes it: start the job"
+    )
+    with pytest.raises(rebuild.RebuildError, match=said):
         rebuild.run_job("parquet", "a", "b", FakeGlue("RUNNING", "FAILED"), pause=lambda _: None)
     aws.sqs.send_message(QueueUrl=aws.queue, MessageBody="x")
     with pytest.raises(rebuild.RebuildError, match="1 messages still wait after 45 s"):

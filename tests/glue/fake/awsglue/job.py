@@ -1,7 +1,5 @@
 """Job: what was read is known from `commit` on, and not before."""
 
-import json
-
 from awsglue.context import state
 
 
@@ -14,5 +12,5 @@ class Job:
         self._context.started = True
 
     def commit(self):
-        known = json.loads(state().read_text()) if state().exists() else []
-        state().write_text(json.dumps(sorted({*known, *self._context.read})))
+        if self._context.until:
+            state().write_text(str(self._context.until))
