@@ -15,6 +15,7 @@ from runtime.events import elements
 from runtime.events.columns import COLUMNS
 from runtime.events.elements import BadFile
 from runtime.events.flat import row_version
+from runtime.events.quarantine import line as quarantine_line
 from runtime.local.ingest import ingest
 from runtime.local.lake import Lake
 from tests.lambda_.aws import (
@@ -142,6 +143,35 @@ def test_a_file_of_bad_records_only_has_no_flat_file(s3):
     """With no row there is nothing for the Parquet job to read."""
     s3.add(LOGS, key(), log(b"{}"))
     assert take(s3).state == "written"
+    assert s3.written() == [QUARANTINE]
+
+
+def test_bad_records_beyond_measure_are_a_bad_file(s3, monkeypatch):
+    """A few KB of gzip hold millions of them: past the limit the file is set aside as a whole, with the first's reason."""
+    monkeypatch.setattr(flatten, "QUARANTINE_LIMIT", 5_000)
+    s3.add(LOGS, key(), log(event("e1"), *[b"{}"] * 1_000))
+    with pytest.raises(BadFile) as refused:
+        take(s3)
+    each = len(quarantine_line("record", "no usable eventTime: missing", f"s3://{LOGS}/{key()}", key(), 1, b"{}"))
+    bad = 5_000 // each + 1
+    assert str(refused.value) == (
+        f"too many bad records: {bad} of the first {bad + 1} fill the 5,000 bytes that quarantine takes of one file; "
+        "record 2: no usable eventTime: missing"
+    )
+    assert s3.written() == [QUARANTINE]
+    assert s3.lines(QUARANTINE) == [
+        {"kind": "file", "reason": str(refused.value), "source": f"s3://{LOGS}/{key()}", "key": key()}
+    ]
+    assert [line["reason"] for line in s3.ledger().values()] == [str(refused.value)]
+
+
+def test_a_flat_file_that_tmp_would_not_hold_is_refused(s3, monkeypatch):
+    """It is counted as it grows, so that the reason is known before the disk is full."""
+    monkeypatch.setattr(flatten, "FLAT_LIMIT", 10_000)
+    monkeypatch.setattr(flatten, "BATCH_BYTES", 1_000)
+    s3.add(LOGS, key(), log(*(event(f"e{n}", filler=sha256(b"%d" % n).hexdigest() * 9) for n in range(3_000))))
+    with pytest.raises(BadFile, match="^its flat file is larger than 10,000 bytes; split the log file$"):
+        take(s3)
     assert s3.written() == [QUARANTINE]
 
 
@@ -369,10 +399,15 @@ def test_what_cannot_pass_is_not_tried_again(s3):
     assert pauses == []
 
 
-def test_time_that_runs_out_in_a_file_writes_nothing(s3, monkeypatch):
-    """A file too large for what is left is given up between two batches of lines."""
+@pytest.mark.parametrize(
+    "content",
+    [log(*(event(f"e{n}") for n in range(1_000))), log(*[b"{}"] * 1_000), b'{"Records":[' + b" " * 200_000 + b"]}"],
+    ids=["rows", "bad records", "white space"],
+)
+def test_time_that_runs_out_in_a_file_writes_nothing(s3, monkeypatch, content):
+    """A file too large for what is left is given up between two batches of lines, or of bytes that make no line."""
     monkeypatch.setattr(flatten, "BATCH_BYTES", 1)
-    s3.add(LOGS, key(), log(*(event(f"e{n}") for n in range(1_000))))
+    s3.add(LOGS, key(), content)
     with pytest.raises(store.OutOfTime, match=r"20\.0 s left before the timeout"):
         take(s3, None, 300, 300, 20)
     assert s3.written() == []
