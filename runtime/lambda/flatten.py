@@ -80,10 +80,15 @@ class Flattener:
         try:
             with self._spools() as (flat, quarantine):
                 return self._take(ref, flat, quarantine, deadline)
+        except BadFile:
+            if not (ref.replace and ref.version):
+                raise
         except Gone:
             reason = "the object is gone: nothing was read of it"
             self._set_aside(ref, "missing", reason, None, deadline)
             return Outcome(ref.uri, "missing", reason)
+        # Asked for again, and still no use: somebody may have put a mended one in its place.
+        return self.take(Ref(ref.bucket, ref.key, ref.day, replace=True), deadline)
 
     def _skipped(self, ref: Ref) -> str:
         prefix = self._settings.output_prefix
@@ -113,7 +118,8 @@ class Flattener:
                 return self._flatten(ref, opened, stream, flat, quarantine, deadline)
 
         try:
-            outcome = self._store.retry(f"reading {ref.uri}", flatten, deadline)
+            version = f", version {ref.version}" if ref.version else ""
+            outcome = self._store.retry(f"reading {ref.uri}{version}", flatten, deadline)
         except BadFile as bad:
             self._set_aside(ref, "file", str(bad), opened, deadline)
             raise
@@ -139,7 +145,7 @@ class Flattener:
             key, written = self._store.write_once(stem, ".json.gz", flat, ref, metadata, deadline, ref.replace)
             outcome.output = key
             if ref.replace and not outcome.quarantined:  # a replay: what had been set aside is in the flat file now
-                self._store.remove(aside, ".jsonl", ref, deadline)
+                self._store.remove(aside, ".jsonl", ref, opened.etag, deadline)
             if not written:
                 outcome.state, outcome.bytes_written = "already there", 0
         self._note(

@@ -281,6 +281,68 @@ def test_a_log_file_that_changed_is_flattened_beside_the_first(s3):
     assert [k for k in s3.written() if k.count(".") < 4] == [f"flatfiles/dt=2024-05-06/{NAME}.{HASH}.json.gz", FLAT]
 
 
+def test_the_version_that_the_message_names_is_read(s3):
+    """Overwritten and then deleted before the messages come: both contents are flattened, each once."""
+    for version, identity in (("v1", "e1"), ("v2", "e2")):
+        s3.add(LOGS, key(), log(event(identity)), version)
+    del s3.objects[LOGS, key()]
+    for state in ("written", "already there"):
+        assert [take(s3, ref(version=version)).state for version in ("v1", "v2")] == [state, state]
+    assert [line["eventid"] for k in (FLAT, FLAT.replace(".json", f".{HASH}.json")) for line in s3.lines(k)] == [
+        "e1",
+        "e2",
+    ]
+    assert len(s3.written()) == len(s3.ledger()) == 2
+    assert [line["reason"] for line in s3.ledger().values()] == [None, None]
+
+
+def test_one_content_is_flattened_once_whatever_tells_of_it(s3):
+    """A message with a version, one without, and one of a second version with the same bytes: source and ETag count."""
+    for version in ("v1", "v2"):
+        s3.add(LOGS, key(), log(event("e1")), version)
+    references = [ref(version="v1"), ref(), ref(version="v2")]
+    assert [take(s3, reference).state for reference in references] == ["written", "already there", "already there"]
+
+
+def test_a_version_that_is_gone_is_missing(s3):
+    """What is there now has a message of its own."""
+    s3.add(LOGS, key(), log(event("e2")), "v2")
+    assert take(s3, ref(version="v1")).state == "missing"
+    assert s3.written() == [QUARANTINE]
+
+
+def test_a_version_that_must_not_be_read_is_named(s3):
+    """The role has s3:GetObject, but not s3:GetObjectVersion: the reason says that it is about a version."""
+    s3.fail["get"].append(failure(403, "AccessDenied", "GetObject"))
+    with pytest.raises(store.Refused, match=rf"^reading s3://{LOGS}/{key()}, version v1: .*AccessDenied"):
+        take(s3, ref(version="v1"))
+
+
+def test_replay_of_a_damaged_version_takes_what_is_there_now(s3):
+    """A mended log file, put in the place of the damaged one, ends the dead letter that names the damaged one."""
+    s3.add(LOGS, key(), b"junk", "v1")
+    for reference in (ref(version="v1"), ref(version="v1", replace=True)):
+        with pytest.raises(BadFile, match="^not CloudTrail: it begins with b'junk'$"):
+            take(s3, reference)
+    s3.add(LOGS, key(), log(event("e1")), "v2")
+    with pytest.raises(BadFile):
+        take(s3, ref(version="v1"))
+    assert s3.written() == [QUARANTINE]
+    assert take(s3, ref(version="v1", replace=True)).state == "written"
+    assert s3.written() == [FLAT]
+
+
+def test_replay_of_a_version_leaves_what_was_set_aside_of_another(s3):
+    """That one version has nothing to set aside says nothing of the other's records."""
+    s3.add(LOGS, key(), log(event("e1")), "v1")
+    s3.add(LOGS, key(), log(event("e2"), b"{}"), "v2")
+    take(s3, ref(version="v2"))
+    before = s3.lines(QUARANTINE)
+    take(s3, ref(version="v1", replace=True))
+    assert s3.lines(QUARANTINE) == before
+    assert len(s3.written()) == 3
+
+
 def test_names_that_others_have_taken_are_refused(s3):
     """Objects that are nobody's work of ours are never written over."""
     content = log(event("e1"))
