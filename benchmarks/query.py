@@ -7,7 +7,8 @@ from typing import Any
 from benchmarks.measure import make, run
 
 DAYS = 90
-HOUR = "eventtime >= TIMESTAMP '2024-05-06 12:00:00' AND eventtime < TIMESTAMP '2024-05-06 13:00:00'"
+DAY = "2024-05-01"  # the one day that `make` writes
+HOUR = f"eventtime >= TIMESTAMP '{DAY} 12:00:00' AND eventtime < TIMESTAMP '{DAY} 13:00:00'"
 COLUMNS = "eventtime, eventname, useridentity_arn, sourceipaddress"
 
 
@@ -20,25 +21,24 @@ def hour_query(events_per_day: int) -> list[dict[str, Any]]:
         run("-m", "benchmarks.rivals", "ours", str(source), str(lake))
         # 90 equal days: one day's Parquet under 90 folders, one day's logs under 90; only the folder's name differs.
         [day] = (lake / "parquettrails").iterdir()
-        logs = source / "AWSLogs/111122223333/CloudTrail/us-east-1/2024/05/01"
+        logs = source / "AWSLogs/111122223333/CloudTrail/us-east-1" / DAY.replace("-", "/")
         for number in range(DAYS):
             (lake / "parquettrails" / f"eventdate=day-{number:02d}").symlink_to(day)
             (source / f"day-{number:02d}").symlink_to(logs)
-        hour = HOUR.replace("05-06", "05-01")
         files = f"'{lake}/parquettrails/eventdate=day-*/*.parquet'"
         parquet = f"read_parquet({files}, hive_partitioning=1, hive_types_autocast=0)"
         one_day = parquet.replace("day-*", "day-07")
         json_files = "read_json('{}', columns = {{Records: 'JSON[]'}}, maximum_object_size = 268435456)"
         json_query = (
             "SELECT r->>'eventTime', r->>'eventName' FROM (SELECT unnest(Records) AS r FROM {}) "
-            "WHERE r->>'eventTime' >= '2024-05-01T12' AND r->>'eventTime' < '2024-05-01T13' ORDER BY 1"
+            f"WHERE r->>'eventTime' >= '{DAY}T12' AND r->>'eventTime' < '{DAY}T13' ORDER BY 1"
         )
         ways = {
             "lake, hour of one of 90 days": f"SELECT {COLUMNS} FROM {parquet} "
-            f"WHERE eventdate = 'day-07' AND {hour} ORDER BY 1",
-            "lake, hour of a day alone": f"SELECT {COLUMNS} FROM {one_day} WHERE {hour} ORDER BY 1",
+            f"WHERE eventdate = 'day-07' AND {HOUR} ORDER BY 1",
+            "lake, hour of a day alone": f"SELECT {COLUMNS} FROM {one_day} WHERE {HOUR} ORDER BY 1",
             "lake, whole day": f"SELECT {COLUMNS} FROM {one_day} ORDER BY 1",
-            "lake, hour of all 90 days": f"SELECT {COLUMNS} FROM {parquet} WHERE {hour} ORDER BY 1",
+            "lake, hour of all 90 days": f"SELECT {COLUMNS} FROM {parquet} WHERE {HOUR} ORDER BY 1",
             "JSON, hour of a day alone": json_query.format(json_files.format(f"{source}/day-07/*.json.gz")),
         }
         for title, sql in ways.items():

@@ -25,7 +25,12 @@ def bucket(names: Names, name: str, owner: str, prefix: str, notification: Notif
         actions = ["s3:GetBucketNotification", "s3:PutBucketNotification"]
         lines += _add(owner, BEFORE, name, [allow("TrailsightNotifies", actions, [arn], Principal=_us(where))])
     read = [
-        allow("TrailsightRead", ["s3:GetObject"], [f"{arn}/{prefix}AWSLogs/*"], Principal=role),
+        allow(
+            "TrailsightRead",
+            ["s3:GetObject", "s3:GetObjectVersion"],
+            [f"{arn}/{prefix}AWSLogs/*"],
+            Principal=role,
+        ),
         allow("TrailsightList", ["s3:ListBucket"], [arn], Principal=role),
     ]
     return lines + _add(owner, AFTER, name, read)

@@ -194,7 +194,8 @@ def flattener(
     """
     written = [f"{lake}/{FLATFILES}*", f"{lake}/{QUARANTINE}*", f"{lake}/{LEDGER}*"]
     statements = [
-        allow("ReadLogFiles", ["s3:GetObject"], [f"{logs}/{prefix}*"]),
+        # S3's messages name the version that they are about, which may not be the current one any more.
+        allow("ReadLogFiles", ["s3:GetObject", "s3:GetObjectVersion"], [f"{logs}/{prefix}*"]),
         # Without it a missing object looks like a denied one; GetObject sends no prefix that a condition could see.
         allow("TellMissingFromDenied", ["s3:ListBucket"], [logs, lake]),
         # If-None-Match and the comparison with what is there need GetObject.

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC
 from functools import partial
-from io import BufferedReader, BytesIO
+from io import BufferedReader, BytesIO, RawIOBase
 from typing import Any, BinaryIO, cast
 
 from isal import isal_zlib
@@ -36,6 +36,10 @@ BATCH_BYTES = 2 << 20
 # igzip's level 2 is as quick as its level 1; zlib's 6 gives less than a fifth off for six times the time.
 LEVEL = 2
 IN_MEMORY = 4 << 20
+# What does not fit in memory is spooled to /tmp, which has 512 MB in Lambda.
+FLAT_LIMIT = 400 << 20
+QUARANTINE_LIMIT = 64 << 20
+CLOCK_BYTES = 1 << 16  # of a log file as stored, which may unpack to a thousand times as much
 
 
 @dataclass(slots=True)
@@ -76,10 +80,15 @@ class Flattener:
         try:
             with self._spools() as (flat, quarantine):
                 return self._take(ref, flat, quarantine, deadline)
+        except BadFile:
+            if not (ref.replace and ref.version):
+                raise
         except Gone:
             reason = "the object is gone: nothing was read of it"
             self._set_aside(ref, "missing", reason, None, deadline)
             return Outcome(ref.uri, "missing", reason)
+        # Asked for again, and still no use: somebody may have put a mended one in its place.
+        return self.take(Ref(ref.bucket, ref.key, ref.day, replace=True), deadline)
 
     def _skipped(self, ref: Ref) -> str:
         prefix = self._settings.output_prefix
@@ -105,11 +114,12 @@ class Flattener:
                 spool.seek(0)
                 spool.truncate()
             opened = self._store.open(ref)
-            with BufferedReader(opened.body) as stream:  # type: ignore[type-var]
+            with BufferedReader(_Timed(opened.body, deadline)) as stream:
                 return self._flatten(ref, opened, stream, flat, quarantine, deadline)
 
         try:
-            outcome = self._store.retry(f"reading {ref.uri}", flatten, deadline)
+            version = f", version {ref.version}" if ref.version else ""
+            outcome = self._store.retry(f"reading {ref.uri}{version}", flatten, deadline)
         except BadFile as bad:
             self._set_aside(ref, "file", str(bad), opened, deadline)
             raise
@@ -135,7 +145,7 @@ class Flattener:
             key, written = self._store.write_once(stem, ".json.gz", flat, ref, metadata, deadline, ref.replace)
             outcome.output = key
             if ref.replace and not outcome.quarantined:  # a replay: what had been set aside is in the flat file now
-                self._store.remove(aside, ".jsonl", ref, deadline)
+                self._store.remove(aside, ".jsonl", ref, opened.etag, deadline)
             if not written:
                 outcome.state, outcome.bytes_written = "already there", 0
         self._note(
@@ -176,13 +186,22 @@ class Flattener:
                     outcome.problem = outcome.problem or f"record {outcome.records}: {unusable}"
                     raw = record.raw if isinstance(record, Broken) else record
                     position = outcome.records - 1
-                    quarantine.write(quarantine_line("record", str(unusable), ref.uri, key, position, raw))
-                    continue
-                lines.append(text)
-                size += len(text)
+                    aside = quarantine_line("record", str(unusable), ref.uri, key, position, raw)
+                    quarantine.write(aside)
+                    size += len(aside)
+                    if quarantine.tell() > QUARANTINE_LIMIT:
+                        raise BadFile(
+                            f"too many bad records: {outcome.quarantined:,} of the first {outcome.records:,} fill the "
+                            f"{QUARANTINE_LIMIT:,} bytes that quarantine takes of one file; {outcome.problem}"
+                        ) from None
+                else:
+                    lines.append(text)
+                    size += len(text)
             if size >= BATCH_BYTES:
                 deadline.check()
                 flat.write(gzip.compress(_joined(lines)))
+                if flat.tell() > FLAT_LIMIT:
+                    raise BadFile(f"its flat file is larger than {FLAT_LIMIT:,} bytes; split the log file")
                 outcome.rows += len(lines)
                 lines.clear()
                 size = 0
@@ -215,6 +234,28 @@ class Flattener:
         body = BytesIO(quarantine_line(kind, reason, ref.uri, key))
         self._store.write_once(stem, ".jsonl", body, ref, metadata, deadline, replace=True)
         self._note(ref, opened, day, deadline, reason=reason)
+
+
+class _Timed(RawIOBase):
+    """A log file's bytes as they come, with a look at the clock now and then: white space makes no line."""
+
+    def __init__(self, body: BinaryIO, deadline: Deadline) -> None:
+        self._body, self._deadline, self._since = body, deadline, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count: int = self._body.readinto(buffer)  # type: ignore[attr-defined]
+        self._since += count
+        if self._since >= CLOCK_BYTES:
+            self._deadline.check()
+            self._since = 0
+        return count
+
+    def close(self) -> None:
+        self._body.close()
+        super().close()
 
 
 def _joined(lines: list[bytes]) -> bytes:

@@ -18,12 +18,16 @@ class UnknownMessage(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """An object to flatten: `day` is when the message says it was made, `replace` asks to flatten it anew."""
+    """An object to flatten: `day` is when the message says it was made, `replace` asks to flatten it anew.
+
+    `version` is the one that the message is about; without, the object is read as it is now.
+    """
 
     bucket: str
     key: str
     day: str | None = None
     replace: bool = False
+    version: str | None = None
 
     @property
     def uri(self) -> str:
@@ -62,11 +66,14 @@ def _refs(body: str, envelopes: int) -> Iterator[Ref]:
     elif message.get("source") == "aws.s3" and "detail" in message:
         if message.get("detail-type") == "Object Created":
             detail = message["detail"]
-            yield _ref(detail["bucket"]["name"], detail["object"]["key"], message.get("time"))
+            made = detail["object"]
+            yield _ref(detail["bucket"]["name"], made["key"], message.get("time"), made.get("version-id"))
     elif "s3Bucket" in message and "s3ObjectKey" in message:
         keys = message["s3ObjectKey"]
         for key in [keys] if isinstance(keys, str) else keys:
-            yield _ref(message["s3Bucket"], key, None, replace=message.get("replace") is True)
+            # CloudTrail tells of no version; `trailsight replay` does.
+            version, replace = message.get("versionId"), message.get("replace") is True
+            yield _ref(message["s3Bucket"], key, None, version, replace=replace)
     elif message.get("Type") == "Notification" and isinstance(message.get("Message"), str) and envelopes:
         yield from _refs(message["Message"], envelopes - 1)
     else:
@@ -79,14 +86,15 @@ def _s3(record: Any) -> Iterator[Ref]:
     if str(record.get("eventName")).removeprefix("s3:").startswith("ObjectCreated:"):
         s3 = record["s3"]
         key = unquote_plus(s3["object"]["key"], errors="strict")
-        yield _ref(s3["bucket"]["name"], key, record.get("eventTime"))
+        yield _ref(s3["bucket"]["name"], key, record.get("eventTime"), s3["object"].get("versionId"))
 
 
-def _ref(bucket: Any, key: Any, time: Any, *, replace: bool = False) -> Ref:
+def _ref(bucket: Any, key: Any, time: Any, version: Any, *, replace: bool = False) -> Ref:
     if not (isinstance(bucket, str) and isinstance(key, str) and bucket and key):
         raise UnknownMessage(f"message names no object but bucket {bucket!r} and key {key!r}")
     key.encode()  # a lone surrogate names no object
-    return Ref(bucket, key, _day(time), replace)
+    # "null" is written over by the next one: it names no content.
+    return Ref(bucket, key, _day(time), replace, version if isinstance(version, str) and version != "null" else None)
 
 
 def _day(time: Any) -> str | None:

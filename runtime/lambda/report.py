@@ -9,7 +9,11 @@ import time
 from collections import Counter
 from typing import Any
 
+from runtime.events.elements import BadFile
+
 from .flatten import Outcome
+from .messages import UnknownMessage
+from .store import Refused
 
 NAMESPACE = "Trailsight"
 METRICS = {
@@ -74,7 +78,7 @@ class Report:
     def failed(self, message: str, source: str, error: Exception) -> None:
         """A message will come again, and in the end be dead-lettered, for this reason."""
         self._sums["FilesFailed"] += 1
-        known = type(error).__name__ in ("BadFile", "Refused", "UnknownMessage")
+        known = isinstance(error, BadFile | Refused | UnknownMessage)
         reason = str(error) if known else f"{type(error).__name__}: {error}"
         self._say("ERROR", "failed", {"messageId": message, "source": source, "reason": reason})
 

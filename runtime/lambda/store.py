@@ -115,11 +115,12 @@ class Store:
         raise AssertionError
 
     def open(self, ref: Ref) -> Opened:
-        """The log file, opened. Raises Gone, or what the SDK raises."""
+        """The log file, opened: the version that the message names, if any. Raises Gone, or what the SDK raises."""
         from botocore.exceptions import ClientError
 
+        version = {"VersionId": ref.version} if ref.version else {}
         try:
-            got = self._client.get_object(Bucket=ref.bucket, Key=ref.key, **self._of_logs)
+            got = self._client.get_object(Bucket=ref.bucket, Key=ref.key, **version, **self._of_logs)
         except ClientError as error:
             if _code(error) in ("NoSuchKey", "NoSuchVersion"):
                 raise Gone from error
@@ -153,12 +154,17 @@ class Store:
                 return key, replace and self._put(key, body, metadata, deadline, {})
         raise Refused(f"s3://{self._bucket}/{stem}{suffix}: other files have taken its names; move them away")
 
-    def remove(self, stem: str, suffix: str, ref: Ref, deadline: Deadline) -> None:
-        """Delete what was written under this name for the same source, whatever its content was then."""
+    def remove(self, stem: str, suffix: str, ref: Ref, etag: str, deadline: Deadline) -> None:
+        """Delete what was written under this name for the same source, whatever its content was then.
+
+        Where `ref` names a version, which says nothing of the others, only what was written of this content.
+        """
         source = metadata_source(ref.uri)
         for key in (f"{stem}{suffix}", f"{stem}.{_hash(ref.uri)}{suffix}"):
             there = self._head(key, deadline)
-            if there is not None and there.get("source") == source:
+            if there is None or there.get("source") != source:
+                continue
+            if not ref.version or there.get("etag") == etag:
                 delete = partial(self._client.delete_object, Bucket=self._bucket, Key=key, **self._of_output)
                 self.retry(f"deleting s3://{self._bucket}/{key}", delete, deadline)
 

@@ -17,10 +17,11 @@ class QueueError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One log file in S3."""
+    """One log file in S3; without a version, as it is when its message comes."""
 
     bucket: str
     key: str
+    version: str | None = None
 
     @classmethod
     def of(cls, uri: str) -> "Key":
@@ -31,6 +32,8 @@ class Key:
     def message(self, *, replace: bool) -> str:
         """Body that the flattener takes; `replace` has it flatten a file anew that it has flattened before."""
         body: dict[str, Any] = {"s3Bucket": self.bucket, "s3ObjectKey": [self.key]}
+        if self.version:
+            body["versionId"] = self.version
         return json.dumps(body | ({"replace": True} if replace else {}))
 
 

@@ -29,7 +29,7 @@ def dead_letters(dlq: Queue, queue: Queue, progress: Callable[[int], None] = lam
 def _bodies(body: str) -> list[str]:
     messages = import_module("runtime.lambda.messages")
     try:
-        return [Key(ref.bucket, ref.key).message(replace=True) for ref in messages.refs(body)] or [body]
+        return [Key(ref.bucket, ref.key, ref.version).message(replace=True) for ref in messages.refs(body)] or [body]
     except messages.UnknownMessage:
         return [body]
 

@@ -39,7 +39,7 @@ def asked(statements: list[Any]) -> list[tuple[Any, Any, Any]]:
 
 
 READ = [
-    (ROLE, ["s3:GetObject"], ["arn:aws:s3:::archive/o-1/AWSLogs/*"]),
+    (ROLE, ["s3:GetObject", "s3:GetObjectVersion"], ["arn:aws:s3:::archive/o-1/AWSLogs/*"]),
     (ROLE, ["s3:ListBucket"], ["arn:aws:s3:::archive"]),
 ]
 

@@ -212,7 +212,7 @@ CATALOG = (arn("glue", "catalog"), arn("glue", "database/acme_prod"), TABLE, arn
 RULE = arn("cloudwatch", "acme-prod-queue-rule")  # the recorder's ARNs name Pulumi's module, not the service
 
 MAY = [
-    Ask(F, "reads log files", FLATTENER, "s3:GetObject", (FILE,)),
+    Ask(F, "reads log files", FLATTENER, "s3:GetObject s3:GetObjectVersion", (FILE,)),
     Ask(F, "tells missing from denied", FLATTENER, "s3:ListBucket", (LOGS, LAKE)),
     Ask(F, "writes flat files", FLATTENER, "s3:PutObject s3:GetObject", lake("flatfiles", "quarantine", "ledger")),
     Ask(F, "clears what it replayed", FLATTENER, "s3:DeleteObject", lake("quarantine")),
@@ -295,7 +295,13 @@ MAY = [
 ]
 
 MAY_NOT = [
-    Ask(F, "reads no other prefix", FLATTENER, "s3:GetObject", (f"{LOGS}/private/x", f"{SOMEBODYS}/x")),
+    Ask(
+        F,
+        "reads no other prefix",
+        FLATTENER,
+        "s3:GetObject s3:GetObjectVersion",
+        (f"{LOGS}/private/x", f"{SOMEBODYS}/x"),
+    ),
     Ask(F, "changes no log file", FLATTENER, "s3:PutObject s3:DeleteObject s3:PutObjectAcl", (FILE,)),
     Ask(F, "lists no other bucket", FLATTENER, "s3:ListBucket", (SOMEBODYS,)),
     Ask(F, "changes no bucket", FLATTENER, "s3:PutBucketPolicy s3:DeleteBucket", (LOGS, LAKE)),
@@ -602,6 +608,7 @@ def test_what_the_owner_of_a_bucket_is_asked_for(deploy: Callable[..., Stack]) -
 
     theirs = "arn:aws:s3:::theirs"
     assert may("s3:GetObject", f"{theirs}/AWSLogs/{OTHER}/x")
+    assert may("s3:GetObjectVersion", f"{theirs}/AWSLogs/{OTHER}/x")
     assert may("s3:ListBucket", theirs)
     assert not may("s3:GetObject", f"{theirs}/private/x", mine=everything)
     assert not may("s3:PutObject", f"{theirs}/AWSLogs/{OTHER}/x", mine=everything)

@@ -43,11 +43,15 @@ class FakeS3:
 
     def __init__(self):
         self.objects: dict[tuple[str, str], dict] = {}
+        self.versions: dict[tuple[str, str, str], dict] = {}
         self.fail: dict[str, deque] = {"get": deque(), "put": deque(), "head": deque(), "delete": deque()}
         self.calls: list[tuple[str, dict]] = []
 
-    def add(self, bucket: str, object_key: str, content: bytes) -> None:
-        self.objects[bucket, object_key] = {"Body": content, "Metadata": {}, "ETag": etag(content)}
+    def add(self, bucket: str, object_key: str, content: bytes, version: str | None = None) -> None:
+        made = {"Body": content, "Metadata": {}, "ETag": etag(content)}
+        self.objects[bucket, object_key] = made
+        if version:
+            self.versions[bucket, object_key, version] = made
 
     def _called(self, operation: str, arguments: dict) -> None:
         self.calls.append((operation, arguments))
@@ -57,9 +61,10 @@ class FakeS3:
 
     def get_object(self, **arguments):
         self._called("get", arguments)
-        found = self.objects.get((arguments["Bucket"], arguments["Key"]))
+        place, version = (arguments["Bucket"], arguments["Key"]), arguments.get("VersionId")
+        found = self.versions.get((*place, version)) if version else self.objects.get(place)
         if found is None:
-            raise failure(404, "NoSuchKey", "GetObject")
+            raise failure(404, "NoSuchVersion" if version else "NoSuchKey", "GetObject")
         content = found["Body"]
         return {
             "Body": StreamingBody(io.BytesIO(content), len(content)),
@@ -128,15 +133,11 @@ def flattener(client, pauses: list | None = None, **options):
     return flatten.Flattener(store.Store(client, chosen, (pauses if pauses is not None else []).append), chosen)
 
 
-def notification(*keys: str, bucket: str = LOGS, event: str = "ObjectCreated:Put") -> str:
-    """Body of an S3 notification; keys as S3 encodes them."""
+def notification(*keys: str, bucket: str = LOGS, event: str = "ObjectCreated:Put", version: str | None = None) -> str:
+    """Body of an S3 notification; keys as S3 encodes them, and their version if the bucket has any."""
     from urllib.parse import quote_plus
 
     made = {"eventVersion": "2.1", "eventSource": "aws:s3", "eventTime": "2024-05-08T07:12:00.000Z", "eventName": event}
-    return json.dumps(
-        {
-            "Records": [
-                {**made, "s3": {"bucket": {"name": bucket}, "object": {"key": quote_plus(k, safe="/")}}} for k in keys
-            ]
-        }
-    )
+    versioned = {"versionId": version} if version else {}
+    objects = [{"key": quote_plus(k, safe="/"), **versioned} for k in keys]
+    return json.dumps({"Records": [{**made, "s3": {"bucket": {"name": bucket}, "object": o}} for o in objects]})

@@ -1,4 +1,7 @@
-"""`python -m tests.lambda_.peak MEGABYTES`: flatten one log file of that size; prints peak memory in MB."""
+"""`python -m tests.lambda_.peak MEGABYTES KIND`: flatten one log file of that size; prints peak memory in MB.
+
+KIND: `valid` records, `mixed` (every tenth is set aside), `bad` (all are), or `{}` and nothing else.
+"""
 
 import gzip
 import json
@@ -8,6 +11,7 @@ from pathlib import Path
 
 from botocore.response import StreamingBody
 
+from runtime.events.elements import BadFile
 from tests.lambda_.aws import LOGS, FakeS3, deadline, flattener, key, messages
 
 
@@ -30,19 +34,21 @@ class DiskS3(FakeS3):
             pass
 
 
-def make(path: Path, megabytes: int) -> int:
+def make(path: Path, megabytes: int, kind: str) -> int:
     """Write a log file that unpacks to so many megabytes; returns its records."""
+    every = {"valid": 0, "mixed": 10, "bad": 1, "{}": 0}[kind]
     with gzip.open(path, "wb", compresslevel=1) as out:
         out.write(b'{"Records":[')
         written = count = 0
         while written < megabytes << 20:
             record = {
                 "eventVersion": "1.08",
-                "eventTime": "2024-05-06T07:08:09Z",
+                "eventTime": "soon" if every and count % every == 0 else "2024-05-06T07:08:09Z",
                 "eventID": f"{count:036d}",
                 "requestParameters": {"key": "x" * (count % 700), "bucketName": f"b{count}"},
             }
-            written += out.write((b"," if count else b"") + json.dumps(record, separators=(",", ":")).encode())
+            text = kind if kind == "{}" else json.dumps(record, separators=(",", ":"))
+            written += out.write((b"," if count else b"") + text.encode())
             count += 1
         out.write(b"]}")
     return count
@@ -58,13 +64,17 @@ def main() -> None:
     """Make the file in a temporary folder and flatten it, after a small one has warmed everything up."""
     with tempfile.TemporaryDirectory() as folder:
         small, large = Path(folder, "small"), Path(folder, "large")
-        make(small, 1)
-        records = make(large, int(sys.argv[1]))
+        make(small, 1, "mixed")
+        records = make(large, int(sys.argv[1]), sys.argv[2])
         flattener(DiskS3(small)).take(messages.Ref(LOGS, key()), deadline())
         before = peak()
-        outcome = flattener(DiskS3(large)).take(messages.Ref(LOGS, key()), deadline())
-        assert outcome.rows == records
-        sys.stdout.write(json.dumps({"before": before, "after": peak(), "rows": outcome.rows}))
+        try:
+            outcome = flattener(DiskS3(large)).take(messages.Ref(LOGS, key()), deadline())
+            assert outcome.rows + outcome.quarantined == records
+            became = {"rows": outcome.rows, "quarantined": outcome.quarantined}
+        except BadFile as bad:
+            became = {"reason": str(bad)}
+        sys.stdout.write(json.dumps({"before": before, "after": peak(), "records": records, **became}))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from runtime.events import elements
 from runtime.events.columns import COLUMNS
 from runtime.events.elements import BadFile
 from runtime.events.flat import row_version
+from runtime.events.quarantine import line as quarantine_line
 from runtime.local.ingest import ingest
 from runtime.local.lake import Lake
 from tests.lambda_.aws import (
@@ -145,6 +146,35 @@ def test_a_file_of_bad_records_only_has_no_flat_file(s3):
     assert s3.written() == [QUARANTINE]
 
 
+def test_bad_records_beyond_measure_are_a_bad_file(s3, monkeypatch):
+    """A few KB of gzip hold millions of them: past the limit the file is set aside as a whole, with the first's reason."""
+    monkeypatch.setattr(flatten, "QUARANTINE_LIMIT", 5_000)
+    s3.add(LOGS, key(), log(event("e1"), *[b"{}"] * 1_000))
+    with pytest.raises(BadFile) as refused:
+        take(s3)
+    each = len(quarantine_line("record", "no usable eventTime: missing", f"s3://{LOGS}/{key()}", key(), 1, b"{}"))
+    bad = 5_000 // each + 1
+    assert str(refused.value) == (
+        f"too many bad records: {bad} of the first {bad + 1} fill the 5,000 bytes that quarantine takes of one file; "
+        "record 2: no usable eventTime: missing"
+    )
+    assert s3.written() == [QUARANTINE]
+    assert s3.lines(QUARANTINE) == [
+        {"kind": "file", "reason": str(refused.value), "source": f"s3://{LOGS}/{key()}", "key": key()}
+    ]
+    assert [line["reason"] for line in s3.ledger().values()] == [str(refused.value)]
+
+
+def test_a_flat_file_that_tmp_would_not_hold_is_refused(s3, monkeypatch):
+    """It is counted as it grows, so that the reason is known before the disk is full."""
+    monkeypatch.setattr(flatten, "FLAT_LIMIT", 10_000)
+    monkeypatch.setattr(flatten, "BATCH_BYTES", 1_000)
+    s3.add(LOGS, key(), log(*(event(f"e{n}", filler=sha256(b"%d" % n).hexdigest() * 9) for n in range(3_000))))
+    with pytest.raises(BadFile, match="^its flat file is larger than 10,000 bytes; split the log file$"):
+        take(s3)
+    assert s3.written() == [QUARANTINE]
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -255,6 +285,68 @@ def test_a_log_file_that_changed_is_flattened_beside_the_first(s3):
         name: [f"e{number}"] for number, name in enumerate(names)
     }
     assert sorted(s3.written(), key=lambda name: (len(name), name)) == names  # the order that the Parquet job goes by
+
+
+def test_the_version_that_the_message_names_is_read(s3):
+    """Overwritten and then deleted before the messages come: both contents are flattened, each once."""
+    for version, identity in (("v1", "e1"), ("v2", "e2")):
+        s3.add(LOGS, key(), log(event(identity)), version)
+    del s3.objects[LOGS, key()]
+    for state in ("written", "already there"):
+        assert [take(s3, ref(version=version)).state for version in ("v1", "v2")] == [state, state]
+    assert [line["eventid"] for k in (FLAT, FLAT.replace(".json", f".{HASH}.json")) for line in s3.lines(k)] == [
+        "e1",
+        "e2",
+    ]
+    assert len(s3.written()) == len(s3.ledger()) == 2
+    assert [line["reason"] for line in s3.ledger().values()] == [None, None]
+
+
+def test_one_content_is_flattened_once_whatever_tells_of_it(s3):
+    """A message with a version, one without, and one of a second version with the same bytes: source and ETag count."""
+    for version in ("v1", "v2"):
+        s3.add(LOGS, key(), log(event("e1")), version)
+    references = [ref(version="v1"), ref(), ref(version="v2")]
+    assert [take(s3, reference).state for reference in references] == ["written", "already there", "already there"]
+
+
+def test_a_version_that_is_gone_is_missing(s3):
+    """What is there now has a message of its own."""
+    s3.add(LOGS, key(), log(event("e2")), "v2")
+    assert take(s3, ref(version="v1")).state == "missing"
+    assert s3.written() == [QUARANTINE]
+
+
+def test_a_version_that_must_not_be_read_is_named(s3):
+    """The role has s3:GetObject, but not s3:GetObjectVersion: the reason says that it is about a version."""
+    s3.fail["get"].append(failure(403, "AccessDenied", "GetObject"))
+    with pytest.raises(store.Refused, match=rf"^reading s3://{LOGS}/{key()}, version v1: .*AccessDenied"):
+        take(s3, ref(version="v1"))
+
+
+def test_replay_of_a_damaged_version_takes_what_is_there_now(s3):
+    """A mended log file, put in the place of the damaged one, ends the dead letter that names the damaged one."""
+    s3.add(LOGS, key(), b"junk", "v1")
+    for reference in (ref(version="v1"), ref(version="v1", replace=True)):
+        with pytest.raises(BadFile, match="^not CloudTrail: it begins with b'junk'$"):
+            take(s3, reference)
+    s3.add(LOGS, key(), log(event("e1")), "v2")
+    with pytest.raises(BadFile):
+        take(s3, ref(version="v1"))
+    assert s3.written() == [QUARANTINE]
+    assert take(s3, ref(version="v1", replace=True)).state == "written"
+    assert s3.written() == [FLAT]
+
+
+def test_replay_of_a_version_leaves_what_was_set_aside_of_another(s3):
+    """That one version has nothing to set aside says nothing of the other's records."""
+    s3.add(LOGS, key(), log(event("e1")), "v1")
+    s3.add(LOGS, key(), log(event("e2"), b"{}"), "v2")
+    take(s3, ref(version="v2"))
+    before = s3.lines(QUARANTINE)
+    take(s3, ref(version="v1", replace=True))
+    assert s3.lines(QUARANTINE) == before
+    assert len(s3.written()) == 3
 
 
 def test_names_that_others_have_taken_are_refused(s3):
@@ -375,10 +467,15 @@ def test_what_cannot_pass_is_not_tried_again(s3):
     assert pauses == []
 
 
-def test_time_that_runs_out_in_a_file_writes_nothing(s3, monkeypatch):
-    """A file too large for what is left is given up between two batches of lines."""
+@pytest.mark.parametrize(
+    "content",
+    [log(*(event(f"e{n}") for n in range(1_000))), log(*[b"{}"] * 1_000), b'{"Records":[' + b" " * 200_000 + b"]}"],
+    ids=["rows", "bad records", "white space"],
+)
+def test_time_that_runs_out_in_a_file_writes_nothing(s3, monkeypatch, content):
+    """A file too large for what is left is given up between two batches of lines, or of bytes that make no line."""
     monkeypatch.setattr(flatten, "BATCH_BYTES", 1)
-    s3.add(LOGS, key(), log(*(event(f"e{n}") for n in range(1_000))))
+    s3.add(LOGS, key(), content)
     with pytest.raises(store.OutOfTime, match=r"20\.0 s left before the timeout"):
         take(s3, None, 300, 300, 20)
     assert s3.written() == []

@@ -244,3 +244,31 @@ def test_the_sdks_own_client_does_it(handler, moto, monkeypatch):
         f"s3://{LOGS}/a%2Bb%20%C3%A9/{key()}": (["e2"], "2"),
     }
     assert client.list_objects_v2(Bucket=LAKE, Prefix="quarantine/")["KeyCount"] == 3
+
+
+def test_the_sdks_own_client_reads_the_version(handler, moto, monkeypatch):
+    """In a versioned bucket: a content that was overwritten, and one whose object was deleted, are both flattened."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", moto)
+    handler.flattener.cache_clear()
+    client, bucket = handler.s3_client(), "versioned-logs"
+    for made in (bucket, LAKE):
+        client.create_bucket(Bucket=made)
+    client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    versions = [
+        client.put_object(Bucket=bucket, Key=key(), Body=log(event(identity)))["VersionId"] for identity in ("e1", "e2")
+    ]
+    client.delete_object(Bucket=bucket, Key=key())
+    try:
+        messages = batch(*(notification(key(), bucket=bucket, version=version) for version in versions))
+        assert failures(handler.handle(messages, Context())) == []
+    finally:
+        handler.flattener.cache_clear()
+    found = []
+    for item in client.list_objects_v2(Bucket=LAKE, Prefix="flatfiles/")["Contents"]:
+        got = client.get_object(Bucket=LAKE, Key=item["Key"])
+        if got["Metadata"]["source"] == f"s3://{bucket}/{key()}":
+            found += [json.loads(line)["eventid"] for line in gzip.decompress(got["Body"].read()).splitlines()]
+    assert sorted(found) == ["e1", "e2"]

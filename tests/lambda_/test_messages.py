@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from runtime.operations.queue import Key
 from tests.lambda_.aws import LOGS, messages, notification
 
 refs, Ref, UnknownMessage = messages.refs, messages.Ref, messages.UnknownMessage
@@ -22,6 +23,7 @@ EVENT = {
     "time": "2024-05-08T07:12:00Z",
     "detail": {"bucket": {"name": LOGS}, "object": {"key": ODD}},
 }
+VERSIONED = {**EVENT, "detail": {"bucket": {"name": LOGS}, "object": {"key": ODD, "version-id": "v1"}}}
 
 
 @pytest.mark.parametrize(
@@ -39,6 +41,10 @@ EVENT = {
         (json.dumps({"s3Bucket": LOGS, "s3ObjectKey": "one"}), [Ref(LOGS, "one")]),
         (json.dumps({"s3Bucket": LOGS, "s3ObjectKey": ["one"], "replace": True}), [Ref(LOGS, "one", None, True)]),
         (notification("same", "same"), [Ref(LOGS, "same", "2024-05-08")]),
+        (notification("one", version="v1"), [Ref(LOGS, "one", "2024-05-08", version="v1")]),
+        (notification("one", version="null"), [Ref(LOGS, "one", "2024-05-08")]),
+        (json.dumps({**VERSIONED, "detail-type": "Object Created"}), [Ref(LOGS, ODD, "2024-05-08", version="v1")]),
+        (Key(LOGS, ODD, "v1").message(replace=True), [Ref(LOGS, ODD, replace=True, version="v1")]),
     ],
     ids=[
         "S3",
@@ -50,10 +56,14 @@ EVENT = {
         "one key",
         "replace",
         "twice",
+        "S3, versioned",
+        "S3, suspended",
+        "EventBridge, versioned",
+        "replay",
     ],
 )
 def test_every_form_names_its_objects(body, expected):
-    """Keys of S3 notifications are decoded once, all others not at all."""
+    """Keys of S3 notifications are decoded once, all others not at all; a version is named where there is one."""
     assert refs(body) == expected
 
 

@@ -197,7 +197,7 @@ def test_replay_brings_back_dead_letters_and_quarantined_files(aws):
     record = {
         "eventSource": "aws:s3",
         "eventName": "ObjectCreated:Put",
-        "s3": {"bucket": {"name": LOGS}, "object": {"key": "a%2Bb"}},
+        "s3": {"bucket": {"name": LOGS}, "object": {"key": "a%2Bb", "versionId": "v1"}},
     }
     for body in (json.dumps({"Records": [record]}), "no JSON"):
         aws.sqs.send_message(QueueUrl=aws.dlq, MessageBody=body)
@@ -216,7 +216,7 @@ def test_replay_brings_back_dead_letters_and_quarantined_files(aws):
     while messages := aws.sqs.receive_message(QueueUrl=aws.queue, MaxNumberOfMessages=10).get("Messages"):
         found += [message["Body"] for message in messages]
     assert sorted(found) == sorted(
-        [Key(LOGS, "a+b").message(replace=True), "no JSON", Key(LOGS, KEYS[0]).message(replace=True)]
+        [Key(LOGS, "a+b", "v1").message(replace=True), "no JSON", Key(LOGS, KEYS[0]).message(replace=True)]
     )
     assert aws.bodies(aws.dlq) == []
 
