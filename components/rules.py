@@ -164,11 +164,11 @@ RULES: dict[str, Rule] = {
     "lake.noncurrentDays": DAYS,
     "lake.accessLogs.bucket": BUCKET,
     "lake.flattener.memoryMb": Between(128, 10240),
-    "lake.flattener.timeoutSeconds": Between(10, 900),
+    "lake.flattener.timeoutSeconds": Between(60, 900),  # of which the function keeps 20 s in reserve
     "lake.flattener.concurrency": Between(2, 1000),
     "lake.flattener.batchSize": Between(1, 10),
     "lake.flattener.maxReceives": Between(5, 1000),
-    "lake.flattener.unpackedLimitMb": Between(1, 1_000_000),
+    "lake.flattener.unpackedLimitMb": Between(1, 102_400),
     "lake.flattener.logRetentionDays": RETENTION,
     "lake.job.schedule": CRON,
     "lake.job.compactionSchedule": CRON,

@@ -10,6 +10,7 @@ import pytest
 
 from components import flattener
 from components.flattener import BundleError
+from components.rules import RULES, Between
 from components.settings import Architecture, KmsMode
 from runtime.events.columns import PROMOTE
 from tests.components.recorder import Stack
@@ -38,6 +39,18 @@ def test_the_function_starts_with_its_environment(deploy: Any) -> None:
     assert read.output_bucket == "acme-prod-lake-111122223333-eu-central-1"
     assert (read.output_owner, read.log_owner, read.kms_key) == ("111122223333", "111122223333", key)
     assert (read.promote, read.unpacked_limit) == (("requestParameters.bucketName",), 2048 << 20)
+
+
+def test_the_function_takes_what_a_file_may_say(deploy: Any) -> None:
+    """Lowest and highest limit of a file are the function's own, and the shortest timeout leaves time above the reserve."""
+    limit, timeout = RULES["lake.flattener.unpackedLimitMb"], RULES["lake.flattener.timeoutSeconds"]
+    assert isinstance(limit, Between)
+    assert isinstance(timeout, Between)
+    for megabytes in (limit.low, limit.high):
+        variables = environment(deploy({"lake": {"flattener": {"unpacked_limit_mb": megabytes}}}))
+        assert settings.Settings.read(variables).unpacked_limit == megabytes << 20
+    assert "RESERVE_SECONDS" not in "".join(variables)
+    assert timeout.low >= settings.Settings("acme-lake").reserve + 30
 
 
 def test_size_and_owner_as_asked_for(deploy: Any) -> None:
