@@ -226,6 +226,7 @@ class CloudTrailPipeline(pulumi.ComponentResource):
                     GLUE: [tables],
                 },
                 "key_arn": key,
+                "protect": logs["protect"],
                 # CreateTrail asks the bucket's policy whether it may deliver; the key's stands in the key.
                 "after": [after.policy] if after else [],
                 **self._part(None),

@@ -226,7 +226,7 @@ class LogsSettings(TypedDict, total=False):
     additional_notifications: list[QueueNotification]
     """Other receivers of its notifications, each of objects that no other takes. Default: none."""
     protect: bool
-    """Refuse to destroy the bucket, and what guards it, until it is unprotected by hand. Default: true."""
+    """Refuse to destroy the trail, the bucket and what guards it, until unprotected by hand. Default: true."""
     adopt: bool
     """Take over the bucket that an earlier destroy left behind. Default: false."""
     existing: ExistingLogsSettings
