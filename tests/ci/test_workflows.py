@@ -88,6 +88,27 @@ def test_gitlabs_job_ends_early_for_a_stack_that_is_not_chosen(tmp_path, stack, 
     assert subprocess.run(command, cwd=tmp_path, env={**os.environ, "STACK": stack}).returncode == code
 
 
+@pytest.mark.parametrize(("name", "role"), [("preview", "previewer"), ("apply", "applier")])
+def test_gitlabs_job_has_its_role_before_it_asks_aws(tmp_path, name, role):
+    """Each call of pulumi, the login to the state's bucket too, sees the job's role beside the token."""
+    job = GITLAB[".stack"] | GITLAB[name]
+    for tool in ("pulumi", "make"):
+        fake = tmp_path / "bin" / tool
+        fake.parent.mkdir(exist_ok=True)
+        fake.write_text(f'#!/bin/sh\necho "{tool} $1 $AWS_ROLE_ARN $(cat $AWS_WEB_IDENTITY_TOKEN_FILE)" >> calls\n')
+        fake.chmod(0o755)
+    (tmp_path / "stacks.json").write_text('["acme-prod"]')
+    known = {"AWS_PREVIEW_ROLE": "previewer", "AWS_APPLY_ROLE": "applier", "AWS_TOKEN": "jwt", "STACK": "acme-prod"}
+    known |= {key: known[value.removeprefix("$")] for key, value in job.get("variables", {}).items()}
+    lines = "\n".join([*job["before_script"], job["script"]]).replace("/tmp/token", str(tmp_path / "token"))
+    environment = {**os.environ, **known, "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+    subprocess.run(["bash", "-ec", lines], cwd=tmp_path, env=environment, check=True)
+    called = {"preview": "preview", "apply": "up"}[name]
+    assert (tmp_path / "calls").read_text().splitlines() == [
+        f"{call} {role} jwt" for call in ("pulumi login", "make bundle", "pulumi install", f"pulumi {called}")
+    ]
+
+
 def test_gitlab_selects_stacks_and_applies_by_hand(tmp_path):
     """Its selection, run as it stands over a change of one stack, lists that stack; apply waits, previews do not apply."""
     git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.com"]
