@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from components.flattener import RUNTIME
+
 CI_PAGE = Path(__file__).parents[2] / "docs" / "ci.md"
 WORKFLOWS = sorted((Path(__file__).parents[2] / ".github" / "workflows").glob("*.yml"))
 USES = re.compile(r"^\s*(?:- )?uses: (?P<action>\S+)(?P<comment>.*)$", re.MULTILINE)
@@ -56,6 +58,21 @@ def test_apply_waits_for_approval():
     job = yaml.safe_load(next(path for path in WORKFLOWS if path.name == "apply.yml").read_text())["jobs"]["apply"]
     assert job["environment"] == "${{ matrix.stack }}"
     assert job["concurrency"]["cancel-in-progress"] is False
+
+
+@pytest.mark.parametrize("name", ["preview", "apply"])
+def test_the_bundle_is_made_by_lambdas_python(name):
+    """Where CI makes the bundle Lambda's Python is there too, so that the bundle has its bytecode; tests' Python is the default."""
+    steps, tests = (
+        yaml.safe_load(path.read_text())["jobs"][job]["steps"]
+        for path, job in ((WORKFLOWS[0].with_name(f"{name}.yml"), name), (WORKFLOWS[0].with_name("tests.yml"), "tests"))
+    )
+    versions, tested = (
+        [step["with"]["python-version"].split() for step in of if "setup-python" in step.get("uses", "")]
+        for of in (steps, tests)
+    )
+    assert any(step.get("run", "").startswith("make bundle") for step in steps)
+    assert [[f"python{version}" for version in found] for found in versions] == [[RUNTIME, f"python{tested[0][0]}"]]
 
 
 def test_actionlint():
