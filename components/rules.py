@@ -162,6 +162,10 @@ RULES: dict[str, Rule] = {
     "lake.flatfilesDays": DAYS,
     "lake.quarantineDays": DAYS,
     "lake.noncurrentDays": DAYS,
+    "lake.promote[]": Text(  # flattener and job get all of them in one text, with commas between
+        r"[^\s,]([^,]*[^\s,])?",
+        "a path, such as requestParameters.taskArn, without a comma and without spaces around it",
+    ),
     "lake.accessLogs.bucket": BUCKET,
     "lake.flattener.memoryMb": Between(128, 10240),
     "lake.flattener.timeoutSeconds": Between(60, 900),  # of which the function keeps 20 s in reserve

@@ -315,7 +315,7 @@ class LakeSettings(TypedDict, total=False):
     noncurrent_days: int
     """Days that overwritten and deleted versions are kept. Default: 30."""
     promote: list[str]
-    """All promoted paths, in place of the shipped ones. Default: those of `trailsight columns`."""
+    """Paths that get a column too, beside the shipped ones that `trailsight columns` lists. Default: none."""
     access_logs: AccessLogSettings
     """S3 server access logs. Default: none."""
     protect: bool

@@ -30,6 +30,12 @@ def test_glue_form():
     assert options.given["job-bookmark-option"] == "job-bookmark-enable"
 
 
+def test_promoted_paths_join_the_shipped_ones():
+    """Further paths stand behind the shipped ones; one that is shipped counts once."""
+    options = parse([*BOTH, "--promote", "requestParameters.mine,requestParameters.bucketName,responseElements.x.y"])
+    assert options.promote == (*PROMOTE, "requestParameters.mine", "responseElements.x.y")
+
+
 def test_compact_needs_no_source():
     """A compaction reads the lake only."""
     assert parse(["--lake", "lake", "--task", "compact"]).source == ""
