@@ -84,12 +84,13 @@ def _somebody_looks() -> bool:
     return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def _promoted(paths: tuple[str, ...]) -> tuple[str, ...]:
-    """The paths, each of which can be promoted beside the others."""
-    from runtime.events.row import RowMaker
+def _promoted(further: list[str]) -> tuple[str, ...]:
+    """The shipped paths and these, each of which can be promoted beside the others."""
+    from runtime.events.columns import columns, promoting
 
+    paths = promoting(further)
     try:
-        RowMaker(paths)
+        columns(paths)
     except ValueError as error:
         raise typer.BadParameter(f"--{error}") from None
     return paths
@@ -143,7 +144,6 @@ def local(
     """
     from cli.progress import shown
     from cli.summary import as_dict, print_listing, print_summary
-    from runtime.events.columns import PROMOTE
     from runtime.local.ingest import Selection, ingest, listing
     from runtime.local.inputs import S3Options
     from runtime.local.lake import Lake
@@ -162,7 +162,7 @@ def local(
         return
     if lake is None:
         raise typer.BadParameter("the lake's folder is missing; name one with --lake")
-    promoted = _promoted((*PROMOTE, *(path for path in promote or () if path not in PROMOTE)))
+    promoted = _promoted(promote or [])
     with shown() as progress:
         summary = ingest(
             inputs, Lake(lake), selection=selection, s3=s3, promote=promoted, workers=workers, progress=progress
@@ -194,7 +194,7 @@ def local(
 def columns(
     output_format: Annotated[str, typer.Option("--format", help="table, json or markdown.")] = "table",
 ) -> None:
-    """List the columns of the event row: the reference.
+    """List the columns of the event row: the reference. Those of kind `promoted` are the shipped promoted paths.
 
     Example: `trailsight columns --format json`
     """
@@ -205,18 +205,24 @@ def columns(
 
     listed = (*COLUMNS, PARTITION)
     if output_format == "json":
-        _print_json([{"name": c.name, "type": c.type, "path": path(c), "description": c.description} for c in listed])
+        _print_json(
+            [
+                {"name": c.name, "type": c.type, "kind": c.kind.value, "path": path(c), "description": c.description}
+                for c in listed
+            ]
+        )
     elif output_format == "markdown":
-        print("| column | type | path in the record | meaning |\n| --- | --- | --- | --- |")
+        print("| column | type | kind | path in the record | meaning |\n| --- | --- | --- | --- | --- |")
         for c in listed:
-            print(f"| `{c.name}` | {c.type} | {'`' + path(c) + '`' if c.path else ''} | {c.description} |")
+            inside = f"`{path(c)}`" if c.path else ""
+            print(f"| `{c.name}` | {c.type} | {c.kind.value} | {inside} | {c.description} |")
     elif output_format == "table":
         from rich.console import Console
         from rich.table import Table
 
-        table = Table("column", "type", "path", "meaning", box=None, pad_edge=False)
+        table = Table("column", "type", "kind", "path", "meaning", box=None, pad_edge=False)
         for c in listed:
-            table.add_row(c.name, c.type, path(c), c.description)
+            table.add_row(c.name, c.type, c.kind.value, path(c), c.description)
         Console().print(table)
     else:
         raise typer.BadParameter(f"--format {output_format!r}: choose table, json or markdown")

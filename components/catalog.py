@@ -14,7 +14,7 @@ from components.part import PartArgs
 from components.roles import role
 from components.settings import CatalogMode, CatalogSettings
 from runtime.athena import ledger, view
-from runtime.events.columns import PARTITION, PROMOTE, columns
+from runtime.events.columns import PARTITION, columns, promoting
 from runtime.events.ledger import LEDGER, LEDGER_COLUMNS, LINE_COLUMNS, LINES
 
 FLATFILES, EVENTS = "flatfiles", "parquettrails"
@@ -42,7 +42,7 @@ class CatalogArgs(PartArgs):
     lake_bucket: str
     """Name of the lake's bucket. Required."""
     promote: list[str]
-    """All promoted paths; empty for the shipped ones. Required."""
+    """Promoted paths beside the shipped ones. Required."""
     job_name: pulumi.Input[str]
     """Name of the Parquet job, which a workflow of crawlers starts. Required."""
     schedule: str
@@ -205,7 +205,7 @@ _LEDGER_VIEW = _View(
 
 def _declared(promote: list[str]) -> list[_Table]:
     """Both tables of events, and the two that the ledger is put together from."""
-    of_event = columns(promote or PROMOTE)
+    of_event = columns(promoting(promote))
     day_of_file = (FLAT_PARTITION, "Day in the log file's name, YYYY-MM-DD.")
     day_of_run = (FLAT_PARTITION, "Day of the run, YYYY-MM-DD.")
 

@@ -22,10 +22,10 @@ from components.settings import (
     TrailMode,
     TrailSettings,
 )
-from runtime.events.columns import PROMOTE, columns, promoted
+from runtime.events.columns import PROMOTE, columns, promoting
 
 ENVIRONMENT = 3000
-"""Characters of promoted paths: Lambda allows 4 KB of environment, other variables included."""
+"""Characters of further promoted paths: Lambda allows 4 KB of environment, other variables included."""
 
 Rules = Iterator[Mistake]
 Combination = Callable[[Any, Names], Rules]
@@ -301,19 +301,15 @@ def _insights(settings: Any, _: Names) -> Rules:
 
 
 def _promote(settings: Any, _: Names) -> Rules:
-    path = settings["lake"]["promote"]
-    for at, one in enumerate(path):
+    given = settings["lake"]["promote"]
+    for at in range(len(given)):
         try:
-            promoted(one)
+            columns(promoting(given[: at + 1]))
         except ValueError as error:
-            yield Mistake(("lake", "promote", at), str(error).removeprefix("promote: "))
+            yield Mistake(("lake", "promote", at), str(error).removeprefix("promote: ") + "; take it out")
             return
-    try:
-        columns(path)
-    except ValueError as error:
-        yield Mistake(("lake", "promote"), str(error).removeprefix("promote: ") + "; take one out")
-    length = len(",".join(path))
-    if path != list(PROMOTE) and length > ENVIRONMENT:
+    length = len(",".join(promoting(given)[len(PROMOTE) :]))
+    if length > ENVIRONMENT:
         yield Mistake(
             ("lake", "promote"),
             f"{length} characters are more than the {ENVIRONMENT} that fit into the flattener's environment; promote"

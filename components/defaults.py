@@ -5,7 +5,6 @@ from typing import Any, cast
 
 from components import settings as s
 from components.fields import Field, fields
-from runtime.events.columns import PROMOTE
 
 DEFAULTS: dict[Any, dict[str, Any]] = {
     s.CloudTrailPipelineArgs: {"trail": {}, "logs": {}, "lake": {}, "alarms": {}, "iam": {}, "tags": {}},
@@ -68,7 +67,7 @@ DEFAULTS: dict[Any, dict[str, Any]] = {
         "flatfiles_days": 30,
         "quarantine_days": 365,
         "noncurrent_days": 30,
-        "promote": list(PROMOTE),
+        "promote": [],
         "protect": True,
         "adopt": False,
         "flattener": {},

@@ -41,7 +41,7 @@ class FlattenerArgs(PartArgs):
     queue_arn: pulumi.Input[str]
     """ARN of the queue of new log files. Required."""
     promote: list[str]
-    """All promoted paths; empty for the shipped ones. Required."""
+    """Promoted paths beside the shipped ones. Required."""
     log_key_arn: NotRequired[pulumi.Input[str] | None]
     """The KMS key of the log bucket. Default: none."""
 

@@ -24,7 +24,7 @@ class ParquetJobArgs(PartArgs):
     lake_bucket: str
     """Name of the lake's bucket. Required."""
     promote: list[str]
-    """All promoted paths; empty for the shipped ones. Required."""
+    """Promoted paths beside the shipped ones. Required."""
     scheduled: bool
     """Whether it has a schedule of its own; a workflow may start it instead. Required."""
     after: list[pulumi.Resource]

@@ -31,7 +31,7 @@ from components.settings import (
     TrailMode,
 )
 from components.trail import FUNCTION, GLUE, QUEUE, S3, TOPIC, Trail
-from runtime.events.columns import PROMOTE
+from runtime.events.columns import PROMOTE, promoting
 
 
 class CloudTrailPipeline(pulumi.ComponentResource):
@@ -226,6 +226,7 @@ class CloudTrailPipeline(pulumi.ComponentResource):
                     GLUE: [tables],
                 },
                 "key_arn": key,
+                "protect": logs["protect"],
                 # CreateTrail asks the bucket's policy whether it may deliver; the key's stands in the key.
                 "after": [after.policy] if after else [],
                 **self._part(None),
@@ -271,7 +272,8 @@ class CloudTrailPipeline(pulumi.ComponentResource):
             },
             self._here,
         )
-        promote = [] if lake["promote"] == list(PROMOTE) else lake["promote"]
+        # Lambda's environment is small, and the shipped paths are in the code.
+        further = list(promoting(lake["promote"])[len(PROMOTE) :])
         existing = settings["logs"].get("existing")
         part = self._part(key)
         intake = Intake(
@@ -298,7 +300,7 @@ class CloudTrailPipeline(pulumi.ComponentResource):
                 "log_prefix": log_prefix,
                 "lake_bucket": bucket_name,
                 "queue_arn": intake.queue_arn,
-                "promote": promote,
+                "promote": further,
                 "log_key_arn": log_key,
                 **part,
             },
@@ -309,7 +311,7 @@ class CloudTrailPipeline(pulumi.ComponentResource):
             {
                 "settings": lake["job"],
                 "lake_bucket": bucket_name,
-                "promote": promote,
+                "promote": further,
                 "scheduled": lake["catalog"]["mode"] is CatalogMode.DECLARED,
                 "after": [bucket],
                 **part,
@@ -321,7 +323,7 @@ class CloudTrailPipeline(pulumi.ComponentResource):
             {
                 "settings": lake["catalog"],
                 "lake_bucket": bucket_name,
-                "promote": promote,
+                "promote": further,
                 "job_name": job.job_name,
                 "schedule": lake["catalog"]["crawl_schedule"],
                 **part,

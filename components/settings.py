@@ -226,7 +226,7 @@ class LogsSettings(TypedDict, total=False):
     additional_notifications: list[QueueNotification]
     """Other receivers of its notifications, each of objects that no other takes. Default: none."""
     protect: bool
-    """Refuse to destroy the bucket, and what guards it, until it is unprotected by hand. Default: true."""
+    """Refuse to destroy the trail, the bucket and what guards it, until unprotected by hand. Default: true."""
     adopt: bool
     """Take over the bucket that an earlier destroy left behind. Default: false."""
     existing: ExistingLogsSettings
@@ -315,7 +315,7 @@ class LakeSettings(TypedDict, total=False):
     noncurrent_days: int
     """Days that overwritten and deleted versions are kept. Default: 30."""
     promote: list[str]
-    """All promoted paths, in place of the shipped ones. Default: those of `trailsight columns`."""
+    """Paths that get a column too, beside the shipped ones that `trailsight columns` lists. Default: none."""
     access_logs: AccessLogSettings
     """S3 server access logs. Default: none."""
     protect: bool

@@ -29,6 +29,8 @@ class TrailArgs(PartArgs):
     """What stands before AWSLogs/ in the bucket. Required."""
     own_arns: dict[str, list[str]]
     """By resource type, ARN beginnings of the pipeline's own parts, whose data events are never recorded. Required."""
+    protect: bool
+    """Refuse to destroy it. Required."""
     after: list[pulumi.Resource]
     """What CreateTrail checks: the bucket's policy and the key's. Required."""
     key_arn: NotRequired[pulumi.Input[str] | None]
@@ -98,8 +100,8 @@ class Trail(pulumi.ComponentResource):
             cloud_watch_logs_role_arn=role_arn,
             sns_topic_name=topic.name if topic else None,
             tags=tags,
-            # A trail that is gone stops the evidence: destroy must ask twice.
-            opts=pulumi.ResourceOptions(parent=self, protect=True, depends_on=after),
+            # A trail that is gone stops the evidence: destroy must ask twice, unless this is a trial.
+            opts=pulumi.ResourceOptions(parent=self, protect=args["protect"], depends_on=after),
         )
         self.name, self.arn = trail.name, trail.arn
         self.topic_arn = topic.arn if topic else None

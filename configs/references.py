@@ -1,4 +1,4 @@
-"""References to what no file should hold: `${ssm:/path}`, resolved as a secret when the stack is deployed."""
+"""References to what no file should hold: `${ssm:/path}`, resolved as a secret in every preview and deployment."""
 
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast

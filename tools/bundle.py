@@ -1,6 +1,7 @@
-"""Makes the zips that AWS runs, the same bytes wherever they are made: Lambda's with two locked wheels, and Glue's.
+"""Makes the zips that AWS runs: Lambda's with two locked wheels, and Glue's.
 
-Files are stored, not compressed: compressors differ from machine to machine, and Lambda unpacks the zip anyway.
+The same checkout and the same release of Python give the same bytes on any machine. Files are stored, not compressed:
+compressors differ from machine to machine, and Lambda unpacks the zip anyway.
 Lambda cannot keep bytecode beside the sources, so its zip brings it, and a cold start compiles nothing. That is the one
 part that follows the interpreter: it is there if this machine has the Python that the bundle is for.
 """

@@ -230,7 +230,16 @@ PROMOTE: tuple[str, ...] = (
     "serviceEventDetails.keyId",
     "serviceEventDetails.snapshotId",
 )
-"""Paths that get a column of their own by default: the most frequent ones of real records and of common questions."""
+"""Paths that always get a column of their own: the most frequent ones of real records and of common questions.
+
+Named queries, dashboards and views read these columns, so that further paths are added to them and none is taken away.
+"""
+
+
+def promoting(further: Iterable[str]) -> tuple[str, ...]:
+    """The shipped paths, and behind them the further ones, each once."""
+    return tuple(dict.fromkeys((*PROMOTE, *further)))
+
 
 TAIL: tuple[Column, ...] = (
     Column(
@@ -268,7 +277,7 @@ def promoted(path: str) -> Column:
 def columns(promote: Iterable[str] = PROMOTE) -> tuple[Column, ...]:
     """All columns of the event row in order, without the partition key; the promoted ones stand last.
 
-    Raises ValueError when two promoted paths, or one and a fixed column, share a name.
+    Raises ValueError when two promoted paths, or one and a fixed column, share a name, or one path lies in another.
     """
     result = (*FIXED, *TAIL, *(promoted(path) for path in promote))
     seen: dict[str, Column] = {PARTITION.name: PARTITION}
@@ -277,6 +286,12 @@ def columns(promote: Iterable[str] = PROMOTE) -> tuple[Column, ...]:
             one, other = (".".join(c.path) for c in (column, seen[column.name]))
             raise ValueError(f"promote: {one} has the same column name as {other}: {column.name}")
         seen[column.name] = column
+    paths = [column.path for column in result if column.kind is Kind.PROMOTED]
+    known = set(paths)
+    for path in paths:
+        if outer := next((path[:n] for n in range(1, len(path)) if path[:n] in known), None):
+            one, other = ".".join(path), ".".join(outer)
+            raise ValueError(f"promote: {one} lies in {other}; only one of them can have a column")
     return result
 
 

@@ -291,18 +291,13 @@ def _tree(fixed: list[tuple[int, Column]]) -> TypeTree:
 
 
 def _paths_tree(paths: Iterable[tuple[int, tuple[str, ...]]]) -> TypeTree:
-    """Nested dict of keys down to column numbers. Raises ValueError for a path that ends inside another."""
+    """Nested dict of keys down to column numbers; no path lies in another, as `columns` has seen to."""
     tree: TypeTree = {}
     for at, path in paths:
         level = tree
         for key in path[:-1]:
             child = level.setdefault(key, {})
-            level = child if isinstance(child, dict) else {}
-            if not isinstance(child, dict):
-                break
-        else:
-            if path[-1] not in level:
-                level[path[-1]] = at
-                continue
-        raise ValueError(f"promote: {'.'.join(path)} and another promoted path lie in each other; drop one")
+            assert isinstance(child, dict)
+            level = child
+        level[path[-1]] = at
     return tree

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from runtime.events.columns import PROMOTE, columns
+from runtime.events.columns import columns, promoting
 
 DAYS = re.compile(r"(\d{4}-\d\d-\d\d)\.\.(\d{4}-\d\d-\d\d)")
 _GLUE = "JOB_NAME"
@@ -33,7 +33,7 @@ ARGUMENTS = (
     Argument("days", "3", "How many `dt` folders to look into, today's the last; backfilled ones are looked into too."),
     Argument("folders", "", "`FROM..TO`: the `dt` folders of these days and no others, in place of `days`."),
     Argument("rebuild", "", "`FROM..TO`: write the partitions of these days anew from their flat files."),
-    Argument("promote", "", "All promoted paths, with commas between; empty: the default ones."),
+    Argument("promote", "", "Further promoted paths, with commas between; the shipped ones always are."),
     Argument("smallfiles", "8", "`compact` rewrites a partition that has at least so many small files."),
     Argument("namespace", "Trailsight", "CloudWatch namespace of the metrics, on Glue; empty: none are sent."),
 )
@@ -95,7 +95,7 @@ def parse(argv: Sequence[str]) -> Options:
         raise ArgumentError("--task compact takes no --rebuild; run them one after the other")
     if values["rebuild"] and values["folders"]:
         raise ArgumentError("--rebuild takes no --folders; it finds the flat files of its days itself")
-    promote = tuple(path for path in values["promote"].split(",") if path) or PROMOTE
+    promote = promoting(path for path in values["promote"].split(",") if path)
     try:
         columns(promote)
     except ValueError as error:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from runtime.events.columns import PROMOTE, columns
+from runtime.events.columns import PROMOTE, columns, promoting
 
 PREFIX = "TRAILSIGHT_"
 
@@ -78,7 +78,7 @@ def _number(least: int, most: int, scale: int, must: str) -> Callable[[str], obj
 
 
 def _promote(text: str) -> tuple[str, ...]:
-    paths = tuple(path.strip() for path in text.split(",") if path.strip())
+    paths = promoting(path.strip() for path in text.split(",") if path.strip())
     columns(paths)
     return paths
 
@@ -135,8 +135,8 @@ VARIABLES = {
     "PROMOTE": Variable(
         "promote",
         "must be paths in free-form fields",
-        "Promoted paths, separated by commas, instead of the default ones.",
-        "`runtime/events/columns.py`",
+        "Further promoted paths, separated by commas; the shipped ones always are.",
+        "none",
         _promote,
     ),
 }

@@ -1,7 +1,8 @@
 """What a million events and a quiet month cost on AWS: a small model, each factor named, prices of one dated file.
 
-The prices are in prices.yaml. Not measured on AWS. Seconds come from this repository's benchmarks on one core; waiting
-for S3 and network is not in them, so a real run takes longer. Storage is per month kept.
+The prices are in prices.yaml. Not measured on AWS: a factor is a stack's default, a number of this repository's
+benchmarks, or an estimate, and says which. The job's seconds leave out the waiting for S3, so a real run takes longer.
+Storage is per month kept.
 """
 
 import importlib
@@ -20,22 +21,24 @@ PRICES = Path(__file__).parent / "prices.yaml"
 class Factors:
     """What the costs follow from; per million events where the name does not say otherwise."""
 
-    events_per_log_file: float = 250.0
-    log_bytes_per_event: float = 200.0  # gzipped, as CloudTrail delivers it
-    flat_bytes_per_event: float = 250.0
-    parquet_bytes_per_event: float = 150.0
-    flattener_seconds_per_file: float = 0.25  # start of a warm call, reading, flattening, writing
-    flattener_gb: float = 0.25
-    files_per_call: float = 10.0  # SQS batch
-    job_seconds: float = 100.0  # one core; see the table `spark`
-    job_workers: float = 2.0  # G.1X: 1 DPU, 4 vCPU each; one is the driver
+    events_per_log_file: float = 250.0  # estimate, for a busy account; docs/benchmarks.md has files of 10 and of 63
+    log_bytes_per_event: float = 200.0  # gzipped, as CloudTrail delivers it: between the two inputs of the table `size`
+    flat_bytes_per_event: float = 250.0  # 122 to 135 % of the log file, by the table `flatten`
+    parquet_bytes_per_event: float = 150.0  # 78 % of the log file, by the table `size`
+    # Estimate: 12 ms of CPU by the table `flatten` at a third of a core, which 512 MB get, and three calls of S3.
+    flattener_seconds_per_file: float = 0.25
+    flattener_gb: float = 0.5  # lake.flattener.memoryMb
+    files_per_call: float = 10.0  # lake.flattener.batchSize
+    # CPU of the executors by the table `spark` in docs/parquet-job.md: what 400,000 events more cost, times 2.5.
+    job_seconds: float = 170.0
+    job_workers: float = 2.0  # lake.job.workers; G.1X: 1 DPU, 4 vCPU each; one is the driver
     cores_at_work: float = 4.0
     runs: float = 1.0  # of the job, for these million events
-    job_start_seconds: float = 30.0
-    idle_runs: float = 730.0  # of the job in a month, by the default schedule
-    idle_compactions: float = 30.0
-    idle_seconds: float = 120.0  # that are billed of a run with nothing to do
-    alarms: float = 10.0
+    job_start_seconds: float = 30.0  # estimate
+    idle_runs: float = 730.0  # of the job in a month, by lake.job.schedule
+    idle_compactions: float = 30.0  # by lake.job.compactionSchedule
+    idle_seconds: float = 120.0  # estimate: what is billed of a run with nothing to do
+    alarms: float = 10.0  # of a pipeline with defaults
 
 
 def table(factors: Factors | None = None) -> list[dict[str, Any]]:

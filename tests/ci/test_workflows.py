@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from components.flattener import RUNTIME
+
 CI_PAGE = Path(__file__).parents[2] / "docs" / "ci.md"
 WORKFLOWS = sorted((Path(__file__).parents[2] / ".github" / "workflows").glob("*.yml"))
 USES = re.compile(r"^\s*(?:- )?uses: (?P<action>\S+)(?P<comment>.*)$", re.MULTILINE)
@@ -58,6 +60,21 @@ def test_apply_waits_for_approval():
     assert job["concurrency"]["cancel-in-progress"] is False
 
 
+@pytest.mark.parametrize("name", ["preview", "apply"])
+def test_the_bundle_is_made_by_lambdas_python(name):
+    """Where CI makes the bundle Lambda's Python is there too, so that the bundle has its bytecode; tests' Python is the default."""
+    steps, tests = (
+        yaml.safe_load(path.read_text())["jobs"][job]["steps"]
+        for path, job in ((WORKFLOWS[0].with_name(f"{name}.yml"), name), (WORKFLOWS[0].with_name("tests.yml"), "tests"))
+    )
+    versions, tested = (
+        [step["with"]["python-version"].split() for step in of if "setup-python" in step.get("uses", "")]
+        for of in (steps, tests)
+    )
+    assert any(step.get("run", "").startswith("make bundle") for step in steps)
+    assert [[f"python{version}" for version in found] for found in versions] == [[RUNTIME, f"python{tested[0][0]}"]]
+
+
 def test_actionlint():
     """Finds nothing: actionlint, which knows what a workflow may say."""
     if shutil.which("actionlint") is None:
@@ -86,6 +103,27 @@ def test_gitlabs_job_ends_early_for_a_stack_that_is_not_chosen(tmp_path, stack, 
     (tmp_path / "stacks.json").write_text('["acme-prod"]')
     command = ["bash", "-c", job["before_script"][0]]
     assert subprocess.run(command, cwd=tmp_path, env={**os.environ, "STACK": stack}).returncode == code
+
+
+@pytest.mark.parametrize(("name", "role"), [("preview", "previewer"), ("apply", "applier")])
+def test_gitlabs_job_has_its_role_before_it_asks_aws(tmp_path, name, role):
+    """Each call of pulumi, the login to the state's bucket too, sees the job's role beside the token."""
+    job = GITLAB[".stack"] | GITLAB[name]
+    for tool in ("pulumi", "make"):
+        fake = tmp_path / "bin" / tool
+        fake.parent.mkdir(exist_ok=True)
+        fake.write_text(f'#!/bin/sh\necho "{tool} $1 $AWS_ROLE_ARN $(cat $AWS_WEB_IDENTITY_TOKEN_FILE)" >> calls\n')
+        fake.chmod(0o755)
+    (tmp_path / "stacks.json").write_text('["acme-prod"]')
+    known = {"AWS_PREVIEW_ROLE": "previewer", "AWS_APPLY_ROLE": "applier", "AWS_TOKEN": "jwt", "STACK": "acme-prod"}
+    known |= {key: known[value.removeprefix("$")] for key, value in job.get("variables", {}).items()}
+    lines = "\n".join([*job["before_script"], job["script"]]).replace("/tmp/token", str(tmp_path / "token"))
+    environment = {**os.environ, **known, "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+    subprocess.run(["bash", "-ec", lines], cwd=tmp_path, env=environment, check=True)
+    called = {"preview": "preview", "apply": "up"}[name]
+    assert (tmp_path / "calls").read_text().splitlines() == [
+        f"{call} {role} jwt" for call in ("pulumi login", "make bundle", "pulumi install", f"pulumi {called}")
+    ]
 
 
 def test_gitlab_selects_stacks_and_applies_by_hand(tmp_path):

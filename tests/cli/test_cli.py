@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from cli.main import app
-from runtime.events.columns import COLUMNS, PARTITION
+from runtime.events.columns import COLUMNS, PARTITION, PROMOTE
 from tests.conftest import REPO
 from tests.local.logs import encode, event, path_of, write
 
@@ -153,7 +153,11 @@ def test_what_is_not_shown_is_in_the_ledger(tmp_path):
             2,
             "'userIdentity.arn' is in no free-form field; start it",
         ),
-        (["local", "LOGS", "--promote", "requestParameters.key.x"], 2, "lie in each other; drop one"),
+        (
+            ["local", "LOGS", "--promote", "requestParameters.key.x"],
+            2,
+            "requestParameters.key.x lies in requestParameters.key; only one of them can have a column",
+        ),
         (["nonsense"], 2, "No such command 'nonsense'"),
         (["columns", "--format", "xml"], 2, "choose table, json or markdown"),
     ],
@@ -344,6 +348,18 @@ def test_columns_lists_every_column_once():
     """The reference is the column list itself, in order."""
     found = json.loads(trailsight("columns", "--format", "json").stdout)
     assert [c["name"] for c in found] == [c.name for c in (*COLUMNS, PARTITION)]
+
+
+def test_columns_says_which_are_promoted():
+    """Each form says of every column how it comes from the record, so that one sees which paths have a column."""
+    found = json.loads(trailsight("columns", "--format", "json").stdout)
+    assert [c["path"] for c in found if c["kind"] == "promoted"] == list(PROMOTE)
+    assert {c["kind"] for c in found} == {"scalar", "json", "promoted", "computed"}
+    cells = ["requestparameters_bucketname", "string", "promoted", "requestParameters.bucketName"]
+    [line] = [line for line in trailsight("columns", COLUMNS="300").stdout.splitlines() if line.startswith(cells[0])]
+    assert line.split()[:4] == cells
+    markdown = trailsight("columns", "--format", "markdown").stdout
+    assert "| `{}` | {} | {} | `{}` |".format(*cells) in markdown
 
 
 def test_every_command_has_help_with_an_example():

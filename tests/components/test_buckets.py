@@ -54,8 +54,9 @@ def test_keys_survive_with_their_buckets(deploy: Any) -> None:
 
 
 def test_unprotected_when_asked(deploy: Any) -> None:
-    """`protect: false` makes a stack that can be destroyed, for trials."""
+    """Both `protect: false` make a stack that can be destroyed, trail and all, for trials."""
     stack = deploy({"logs": {"protect": False}, "lake": {"protect": False}})
+    assert [r.name for r in stack if r.protect] == []
     assert not [
         r.name
         for r in stack

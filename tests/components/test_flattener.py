@@ -10,6 +10,7 @@ import pytest
 
 from components import flattener
 from components.flattener import BundleError
+from components.rules import RULES, Between
 from components.settings import Architecture, KmsMode
 from runtime.events.columns import PROMOTE
 from tests.components.recorder import Stack
@@ -29,7 +30,7 @@ def test_the_function_starts_with_its_environment(deploy: Any) -> None:
     key = "arn:aws:kms:eu-central-1:111122223333:key/12345678-1234-1234-1234-123456789012"
     lake = {
         "encryption": {"kms": KmsMode.GIVEN, "key_arn": key},
-        "promote": ["requestParameters.bucketName"],
+        "promote": ["requestParameters.taskArn"],
         "flattener": {"unpacked_limit_mb": 2048},
     }
     variables = environment(deploy({"lake": lake}))
@@ -37,7 +38,19 @@ def test_the_function_starts_with_its_environment(deploy: Any) -> None:
     read = settings.Settings.read(variables)
     assert read.output_bucket == "acme-prod-lake-111122223333-eu-central-1"
     assert (read.output_owner, read.log_owner, read.kms_key) == ("111122223333", "111122223333", key)
-    assert (read.promote, read.unpacked_limit) == (("requestParameters.bucketName",), 2048 << 20)
+    assert (read.promote, read.unpacked_limit) == ((*PROMOTE, "requestParameters.taskArn"), 2048 << 20)
+
+
+def test_the_function_takes_what_a_file_may_say(deploy: Any) -> None:
+    """Lowest and highest limit of a file are the function's own, and the shortest timeout leaves time above the reserve."""
+    limit, timeout = RULES["lake.flattener.unpackedLimitMb"], RULES["lake.flattener.timeoutSeconds"]
+    assert isinstance(limit, Between)
+    assert isinstance(timeout, Between)
+    for megabytes in (limit.low, limit.high):
+        variables = environment(deploy({"lake": {"flattener": {"unpacked_limit_mb": megabytes}}}))
+        assert settings.Settings.read(variables).unpacked_limit == megabytes << 20
+    assert "RESERVE_SECONDS" not in "".join(variables)
+    assert timeout.low >= settings.Settings("acme-lake").reserve + 30
 
 
 def test_size_and_owner_as_asked_for(deploy: Any) -> None:
@@ -51,9 +64,11 @@ def test_size_and_owner_as_asked_for(deploy: Any) -> None:
 
 
 def test_shipped_paths_do_not_fill_the_environment(deploy: Any) -> None:
-    """Lambda allows 4 KB of environment: the shipped promoted paths are the code's default and not repeated."""
+    """Lambda allows 4 KB of environment: the shipped promoted paths are in the code, and only further ones are passed."""
     stack = deploy({"lake": {"promote": list(PROMOTE)}})
     assert "TRAILSIGHT_PROMOTE" not in environment(stack)
+    stack = deploy({"lake": {"promote": [*PROMOTE, "requestParameters.taskArn", "requestParameters.mine"]}})
+    assert environment(stack)["TRAILSIGHT_PROMOTE"] == "requestParameters.taskArn,requestParameters.mine"
 
 
 def test_handler_exists(deploy: Any, monkeypatch: pytest.MonkeyPatch) -> None:

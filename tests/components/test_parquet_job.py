@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from components.settings import CatalogMode, KmsMode
+from runtime.events.columns import PROMOTE
 from runtime.glue.arguments import Options, parse
 from runtime.glue.deployment import MODULES
 from tests.conftest import REPO
@@ -23,10 +24,10 @@ def arguments(stack: Any, **more: str) -> Options:
 
 def test_the_job_takes_its_arguments(deploy: Any) -> None:
     """The job's own parser accepts what is deployed: source, lake, days, promoted paths."""
-    stack = deploy({"lake": {"promote": ["requestParameters.bucketName"], "job": {"days": 5}}})
+    stack = deploy({"lake": {"promote": ["requestParameters.taskArn"], "job": {"days": 5}}})
     options = arguments(stack)
     assert (options.source, options.lake) == (f"{LAKE}/flatfiles", LAKE)
-    assert (options.task, options.days, options.promote) == ("load", 5, ("requestParameters.bucketName",))
+    assert (options.task, options.days, options.promote) == ("load", 5, (*PROMOTE, "requestParameters.taskArn"))
 
 
 def test_compaction_is_the_same_job(deploy: Any) -> None:

@@ -342,6 +342,35 @@ def said(args, region: str = "eu-central-1", name: str = "acme") -> list[str]:
             {"lake": {"promote": ["requestParameters.bucketName", "eventName"]}},
             None,
         ),
+        ({"lake": {"promote": ["requestParameters.bucketName", "requestParameters.bucketName"]}}, []),
+        (
+            {"lake": {"promote": ["requestParameters.a,requestParameters.b", "requestParameters.c "]}},
+            [
+                (
+                    f"lake.promote[{at}]: must be a path, such as requestParameters.taskArn, without a comma and without spaces"
+                    f" around it, got {given!r}"
+                )
+                for at, given in enumerate(["requestParameters.a,requestParameters.b", "requestParameters.c "])
+            ],
+        ),
+        (
+            {"lake": {"promote": ["requestParameters.mine", "requestParameters.bucketname"]}},
+            [
+                (
+                    "lake.promote[1]: requestParameters.bucketname has the same column name as requestParameters.bucketName:"
+                    " requestparameters_bucketname; take it out"
+                )
+            ],
+        ),
+        (
+            {"lake": {"promote": ["requestParameters.encryptionContext"]}},
+            [
+                (
+                    "lake.promote[0]: requestParameters.encryptionContext.aws:s3:arn lies in"
+                    " requestParameters.encryptionContext; only one of them can have a column; take it out"
+                )
+            ],
+        ),
         (
             {"tags": {"app": "trailsight", "owner": "x", "App": "y"}},
             ["tags.App: differs from tags.app only by case, which IAM takes for the same; keep one"],

@@ -43,8 +43,6 @@ def test_defaults_agree_with_their_sentences(section) -> None:
             value = DEFAULTS[section][name]
             if value in ([], {}, ""):
                 assert said.split(" ")[0] in WORDS or where == ("QuickSightSettings", "row_level_security"), where
-            elif where == ("LakeSettings", "promote"):
-                assert said == "those of `trailsight columns`"
             else:
                 text = getattr(value, "value", value)
                 text = str(text).lower() if isinstance(text, bool) else str(text)

@@ -74,6 +74,12 @@ def test_a_misspelt_argument_is_refused_on_glue_too(name, meant, capsys):
     assert capsys.readouterr().err == said
 
 
+def test_promoted_paths_join_the_shipped_ones():
+    """Further paths stand behind the shipped ones; one that is shipped counts once."""
+    options = parse([*BOTH, "--promote", "requestParameters.mine,requestParameters.bucketName,responseElements.x.y"])
+    assert options.promote == (*PROMOTE, "requestParameters.mine", "responseElements.x.y")
+
+
 def test_compact_needs_no_source():
     """A compaction reads the lake only."""
     assert parse(["--lake", "lake", "--task", "compact"]).source == ""

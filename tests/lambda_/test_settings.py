@@ -45,7 +45,7 @@ def test_everything_can_be_set():
         key,
         7 << 20,
         30,
-        ("requestParameters.bucketName", "responseElements.x.y"),
+        (*PROMOTE, "responseElements.x.y"),
     )
 
 

@@ -1,6 +1,7 @@
 """The cost model counts what the code does: requests for a log file, metrics and alarms that are billed by the month."""
 
 import gzip
+import re
 from collections import Counter
 from importlib import import_module
 from typing import Any
@@ -8,9 +9,11 @@ from typing import Any
 import pytest
 
 from components.alarms import alarms, silences
+from components.cron import starts
 from components.defaults import complete
 from runtime.glue.metrics import Metrics, send
 from runtime.operations import cost
+from tests.conftest import REPO
 from tests.lambda_.aws import LOGS, FakeS3, deadline, flattener, key, messages
 from tests.local.logs import encode, event
 
@@ -45,6 +48,32 @@ def test_the_standing_costs_are_those_of_a_pipeline_with_defaults() -> None:
     rows = cost.table()
     assert quantity(rows, "CloudWatch alarms") == len(alarms(settings)) + len(silences(settings, 115))
     assert quantity(rows, "custom metrics") == len(flattener_metrics) + len({metric["MetricName"] for metric in sent})
+
+
+def test_the_factors_are_the_defaults_and_what_was_measured() -> None:
+    """Memory, batch, workers and runs are a stack's defaults; seconds of the job those of the table in docs/parquet-job.md."""
+    lake, factors = complete({})["lake"], cost.Factors()
+    assert factors.flattener_gb * 1024 == lake["flattener"]["memory_mb"]
+    assert factors.files_per_call == lake["flattener"]["batch_size"]
+    assert (factors.job_workers, lake["job"]["worker_type"]) == (lake["job"]["workers"], "G.1X")
+    starts_a_day = [len(starts(lake["job"][key])) for key in ("schedule", "compaction_schedule")]
+    assert [factors.idle_runs, factors.idle_compactions] == [round(n * 365 / 12) for n in starts_a_day]
+    page = (REPO / "docs/parquet-job.md").read_text()
+    rows = re.findall(r"^\| ([\d,]+) \| a quarter .*?\| [^|]* \| ([\d.]+) :", page, re.MULTILINE)
+    (few, less), *_, (many, more) = [(int(events.replace(",", "")), float(seconds)) for events, seconds in rows]
+    assert factors.job_seconds == round((more - less) / (many - few) * 1e6, -1)
+
+
+def test_the_readme_says_what_the_model_gives() -> None:
+    """Dollars per million events, in a month without any, and the job's share of those."""
+    sums = {row["way"].removeprefix("sum: "): float(row["USD"]) for row in cost.table() if row["way"][:4] == "sum:"}
+    standing = sums.pop("standing a month")
+    text = (REPO / "README.md").read_text()
+    [(events, dollars)] = re.findall(r"in log files of (\d+) each, about ([\d.]+) US dollars per million", text)
+    assert (int(events), dollars) == (cost.Factors().events_per_log_file, f"{sum(sums.values()):.2f}")
+    assert re.findall(r"some\s(\d+) dollars a month", text) == [str(5 * round(standing / 5))]
+    [job] = [float(row["USD"]) for row in cost.table() if row["way"].startswith("standing: Glue")]
+    assert round(job / standing * 3) == 2
 
 
 @pytest.mark.parametrize("group", ["flattener", "job", "kept", "standing"])
