@@ -143,7 +143,10 @@ def replay(
     sources = dict(quarantined(bucket, prefix, clients("s3"))) if lake is not None else {}
     if dlq is not None:
         letters = clients.queue(dlq)
-        done["dead_letters"] = letters.waiting() if dry_run else dead_letters(letters, target, _counter("moved", None))
+        moved = _counter("moved", None)
+        done["dead_letters"] = (
+            letters.waiting() if dry_run else dead_letters(letters, target, rate=rate, progress=moved)
+        )
     if lake is not None:
         done["quarantined"] = len(sources) if dry_run else again(list(sources), target, rate=rate)
         if dry_run:

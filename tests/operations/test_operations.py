@@ -16,7 +16,8 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from runtime.operations import backfill, cost, rebuild
+from runtime.events.quarantine import EMPTY
+from runtime.operations import backfill, cost, rebuild, replay
 from runtime.operations.queue import Key, Queue, QueueError
 from tests.conftest import REPO
 
@@ -192,7 +193,10 @@ def test_an_inventory_gives_what_a_listing_gives(aws, form):
 
 
 def test_replay_brings_back_dead_letters_and_quarantined_files(aws):
-    """A dead letter becomes a message per log file, to be flattened anew; one that names none goes back as it is."""
+    """A dead letter becomes a message per log file, to be flattened anew; one that names none goes back as it is.
+
+    Of log files that are gone, or have no records, there is nothing to flatten.
+    """
     record = {
         "eventSource": "aws:s3",
         "eventName": "ObjectCreated:Put",
@@ -203,9 +207,9 @@ def test_replay_brings_back_dead_letters_and_quarantined_files(aws):
     aws.put(
         "quarantine/dt=2024-05-06/x.jsonl", [{"kind": "record", "reason": "r", "source": f"s3://{LOGS}/{KEYS[0]}"}] * 2
     )
-    aws.put(
-        "quarantine/dt=2024-05-06/y.jsonl", [{"kind": "missing", "reason": "gone", "source": f"s3://{LOGS}/{KEYS[1]}"}]
-    )
+    for number, (kind, reason) in enumerate([("missing", "gone"), ("file", EMPTY)], 1):
+        line = {"kind": kind, "reason": reason, "source": f"s3://{LOGS}/{KEYS[number]}"}
+        aws.put(f"quarantine/dt=2024-05-06/{number}.jsonl", [line])
     arguments = ("replay", "--queue", aws.queue, "--dlq", aws.dlq, "--lake", f"s3://{LAKE}", "--json")
     dry = json.loads(trailsight(*arguments, "--dry-run").stdout)
     assert dry == {"dead_letters": 2, "quarantined": 1, "reasons": {f"s3://{LOGS}/{KEYS[0]}": "r"}}
@@ -309,6 +313,32 @@ def test_the_rate_is_kept():
     queue = Queue("q", FakeSqs(0), pause=pauses.append)
     assert [len(batch) for batch in queue.send((Key("b", str(n)) for n in range(25)), rate=2)] == [10, 10, 5]
     assert [round(pause) for pause in pauses] == [5, 10]
+
+
+class FakeLetters:
+    """A dead-letter queue of messages that name as many log files as given; notes when each batch is received."""
+
+    def __init__(self, *files: int) -> None:
+        self.left, self.events = list(files), []
+
+    def receive_message(self, **_: Any) -> dict[str, Any]:
+        self.events.append("receive")
+        now, self.left = self.left[:10], self.left[10:]
+        bodies = [json.dumps({"s3Bucket": LOGS, "s3ObjectKey": [f"k{n}" for n in range(count)]}) for count in now]
+        return {"Messages": [{"Body": body, "ReceiptHandle": "r"} for body in bodies]} if bodies else {}
+
+    def delete_message_batch(self, **_: Any) -> None:
+        self.events.append("delete")
+
+
+def test_the_rate_is_kept_for_dead_letters():
+    """A message of three log files is three; the wait comes while no message is in hand, which would come again."""
+    letters = FakeLetters(*[3] * 12)
+    dlq = Queue("dlq", letters, pause=lambda seconds: letters.events.append(round(seconds)))
+    target = FakeSqs(0)
+    assert replay.dead_letters(dlq, Queue("q", target), rate=2) == 12
+    assert len(target.taken) == 36
+    assert letters.events == ["receive", "delete", 15, "receive", "delete", 18, "receive", 18, "receive"]
 
 
 @pytest.mark.parametrize(
