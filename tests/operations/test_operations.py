@@ -8,8 +8,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -93,8 +91,8 @@ def trailsight(*arguments: str) -> Any:
 
 
 def backfilled(aws: Aws, *options: str, source: str = f"s3://{LOGS}/AWSLogs", rate: str = "1000") -> Any:
-    """The command backfill, from the logs to the lake."""
-    return trailsight("backfill", source, "--queue", aws.queue, "--lake", f"s3://{LAKE}", "--rate", rate, *options)
+    """The command backfill, from the logs to the queue."""
+    return trailsight("backfill", source, "--queue", aws.queue, "--rate", rate, *options)
 
 
 def sent(body: dict[str, Any]) -> tuple[str, bool]:
@@ -114,13 +112,12 @@ def test_a_dry_run_says_what_it_would_take_and_sends_nothing(aws):
     assert "Contents" not in aws.s3.list_objects_v2(Bucket=LAKE)
 
 
-def test_backfill_sends_each_log_file_once_and_has_the_job_look(aws):
-    """One message a log file of the days asked for; the job is told of the old folders until the sending is over."""
-    done = backfilled(aws, "--from", "2024-05-07", "--lake", f"s3://{LAKE}/")
-    assert done.exit_code == 0, done.output
+def test_backfill_sends_each_log_file_once(aws):
+    """One message a log file of the days asked for; nothing is asked of the lake, where the flattener sets its marks."""
+    done = backfilled(aws, "--from", "2024-05-07")
+    assert (done.exit_code, done.stdout) == (0, "8 log files sent to the queue\n"), done.output
     assert sorted(map(sent, aws.bodies(aws.queue))) == [(name, False) for name in KEYS[4:]]
-    [mark] = [item["Key"] for item in aws.s3.list_objects_v2(Bucket=LAKE)["Contents"]]
-    assert mark.startswith("flatfiles/_backfill/2024-05-07..2024-05-08.until-")
+    assert "Contents" not in aws.s3.list_objects_v2(Bucket=LAKE)
 
 
 def test_a_stopped_backfill_goes_on_where_it_was(aws, tmp_path, monkeypatch):
@@ -344,7 +341,7 @@ def test_the_rate_is_kept_for_dead_letters():
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("backfill", "logs", "--queue", "q", "--lake", "s3://l"), "logs: is not in S3; name s3://bucket/prefix"),
+        (("backfill", "logs", "--queue", "q"), "logs: is not in S3; name s3://bucket/prefix"),
         (("rebuild", "2024-05-06", "s3://l", "--queue", "q", "--job", "j"), "write FROM..TO"),
         (("rebuild", "2024-05-07..2024-05-06", "s3://l", "--queue", "q", "--job", "j"), "ends before it begins"),
         (("replay", "--queue", "q"), "name what to replay"),
@@ -367,16 +364,3 @@ def test_what_aws_refuses_is_one_sentence():
     assert done.stderr == (
         "trailsight: AWS says: You must specify a region. Check names, --profile, --role-arn and AWS_REGION\n"
     )
-
-
-def test_the_mark_ends_some_days_after_the_sending(tmp_path):
-    """A million files at one a second take eleven days and a half; the job looks two days longer."""
-    from runtime.local.inputs import LogFile
-
-    files = [LogFile("s3://b/k", "k", 1, "", date(2024, 5, 6))] * 1_000_000
-    assert (
-        backfill.mark(str(tmp_path), files, 1, date(2026, 11, 1)) == "dt=2024-05-06 to dt=2024-05-06 until 2026-11-14"
-    )
-    assert [path.name for path in Path(tmp_path, "flatfiles", "_backfill").iterdir()] == [
-        "2024-05-06..2024-05-06.until-2026-11-14"
-    ]
