@@ -4,7 +4,7 @@ import json
 import re
 import sys
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 QueueOption = Annotated[
     str, typer.Option("--queue", metavar="URL", help="The pipeline's queue: stack output queue_url.")
-]
-LakeOption = Annotated[
-    str, typer.Option("--lake", metavar="S3-URI", help="The pipeline's lake, s3://BUCKET: stack output lake_bucket.")
 ]
 RateOption = Annotated[float, typer.Option(min=0.1, help="Log files a second, at most.")]
 ProfileOption = Annotated[str | None, typer.Option(help="AWS profile.")]
@@ -39,7 +36,6 @@ def register(app: typer.Typer) -> None:
 def backfill(
     source: Annotated[str, typer.Argument(help="s3://log-bucket/prefix, or with --inventory the manifest.json.")],
     queue: QueueOption,
-    lake: LakeOption,
     inventory: Annotated[bool, typer.Option("--inventory", help="SOURCE is a manifest of S3 Inventory.")] = False,
     start: FromOption = None,
     end: ToOption = None,
@@ -56,9 +52,9 @@ def backfill(
 ) -> None:
     """Send log files that are in S3 already through the pipeline: files, bytes, requests and money first (--dry-run).
 
-    Example: `trailsight backfill s3://logs/AWSLogs --queue URL --lake s3://lake --state backfill.json --dry-run`
+    Example: `trailsight backfill s3://logs/AWSLogs --queue URL --state backfill.json --dry-run`
     """
-    from runtime.operations.backfill import State, left, mark
+    from runtime.operations.backfill import State, left
     from runtime.operations.backfill import backfill as send
 
     s3 = _s3(profile, role_arn)
@@ -68,14 +64,8 @@ def backfill(
     if dry_run:
         _show_plan(files, found, rate, as_json=as_json)
         return
-    _bucket(lake)
-    marked = mark(lake, files, rate, datetime.now(UTC).date())
     sent = send(files, _Clients(s3).queue(queue), progress, rate=rate, progress=_counter("sent", len(files)))
-    _say(
-        {"sent": sent, "marked": marked},
-        f"{sent:,} log files sent to the queue; the job looks into {marked or 'no older folder'}",
-        as_json=as_json,
-    )
+    _say({"sent": sent}, f"{sent:,} log files sent to the queue", as_json=as_json)
 
 
 def rebuild(
@@ -150,7 +140,10 @@ def replay(
     sources = dict(quarantined(bucket, prefix, clients("s3"))) if lake is not None else {}
     if dlq is not None:
         letters = clients.queue(dlq)
-        done["dead_letters"] = letters.waiting() if dry_run else dead_letters(letters, target, _counter("moved", None))
+        moved = _counter("moved", None)
+        done["dead_letters"] = (
+            letters.waiting() if dry_run else dead_letters(letters, target, rate=rate, progress=moved)
+        )
     if lake is not None:
         done["quarantined"] = len(sources) if dry_run else again(list(sources), target, rate=rate)
         if dry_run:

@@ -14,6 +14,7 @@ from components.part import PartArgs
 from components.roles import role
 from components.settings import CatalogMode, CatalogSettings
 from runtime.athena import ledger, view
+from runtime.events import late
 from runtime.events.columns import PARTITION, columns, promoting
 from runtime.events.ledger import LEDGER, LEDGER_COLUMNS, LINE_COLUMNS, LINES
 
@@ -119,7 +120,11 @@ class Catalog(pulumi.ComponentResource):
                 name=f"{names.pipeline}-{table}",
                 role=made.arn,
                 database_name=database.name,
-                s3_targets=[aws.glue.CrawlerS3TargetArgs(path=f"s3://{args['lake_bucket']}/{table}/")],
+                s3_targets=[
+                    aws.glue.CrawlerS3TargetArgs(
+                        path=f"s3://{args['lake_bucket']}/{table}/", exclusions=[f"{late.FOLDER}/**"]
+                    )
+                ],
                 schema_change_policy=aws.glue.CrawlerSchemaChangePolicyArgs(
                     update_behavior="UPDATE_IN_DATABASE", delete_behavior="LOG"
                 ),

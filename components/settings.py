@@ -270,7 +270,7 @@ class JobSettings(TypedDict, total=False):
     glue_version: str
     """Glue's version, for Regions that do not have the newest. Default: 5.1."""
     days: int
-    """How many dt folders of flat files a run looks into, today's the last. Default: 3."""
+    """How many dt folders of flat files, up to the last run's day, a run looks into beside newer ones. Default: 3."""
     log_retention_days: int
     """Days that its log is kept. Default: 30."""
 
@@ -309,7 +309,7 @@ class LakeSettings(TypedDict, total=False):
     encryption: EncryptionSettings
     """Its encryption. Default: SSE-S3."""
     flatfiles_days: int
-    """Days that flat files are kept; a rebuild of older days flattens their log files again. Default: 30."""
+    """Days that flat files are kept: more than lie between runs. A rebuild of older days flattens anew. Default: 30."""
     quarantine_days: int
     """Days that what was set aside, the ledger and the job's record of its runs are kept. Default: 365."""
     noncurrent_days: int

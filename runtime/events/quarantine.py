@@ -4,6 +4,9 @@ import base64
 import json
 from typing import Any
 
+EMPTY = "no records in it"
+"""The reason of a log file without records, which CloudTrail delivers now and then: there is nothing to mend."""
+
 
 def line(
     kind: str, reason: str, source: str, key: str, position: int | None = None, record: bytes | None = None

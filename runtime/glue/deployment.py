@@ -7,6 +7,7 @@ MODULES = (
     "runtime/__init__.py",
     "runtime/events/__init__.py",
     "runtime/events/columns.py",
+    "runtime/events/late.py",
     "runtime/glue/*.py",
     "runtime/folder.py",
 )

@@ -50,17 +50,22 @@ def _run(spark: SparkSession, options: Options, glue: "aws.Glue | None") -> Iter
             print(f"{name}: a run that had died was completed or cleared", flush=True)  # noqa: T201 - the job's log
         if options.task == "compact":
             yield from compact(spark, lake, columns(options.promote), options.smallfiles)
-        elif options.rebuild is not None:
-            yield _load(spark, lake, options, None)
         else:
             yield _load(spark, lake, options, glue)
 
 
 def _load(spark: SparkSession, lake: Storage, options: Options, glue: "aws.Glue | None") -> Metrics:
-    """One load or rebuild. A rebuild reads its flat files again, so it has nothing to do with the bookmark."""
-    flat, run = storage(options.source), Run(lake)
+    """One load or rebuild.
+
+    With days of its own it has nothing to do with the bookmark: it reads flat files again, and the bookmark, a time,
+    would move past new ones in the folders that it does not look into.
+    """
+    flat, run, today = storage(options.source), Run(lake), datetime.now(UTC).date()
+    is_for_new = options.rebuild is None and options.folders is None
+    if not is_for_new:
+        glue = None
     metrics = Metrics(run.name, "rebuild" if options.rebuild else "load")
-    folders = _folders(spark, flat, lake, options, datetime.now(UTC).date())
+    folders = _folders(spark, flat, lake, options, today)
     files = source.flat_files(flat, folders)
     suspicious = files if glue is None else aws.unverified(lake, files)
     aside = verify.set_aside(spark, flat, lake, [file.path for file in suspicious])
@@ -71,6 +76,8 @@ def _load(spark: SparkSession, lake: Storage, options: Options, glue: "aws.Glue 
     if glue is not None:
         glue.commit()
         aws.verified(lake, files)
+    if is_for_new:
+        source.looked(lake, today)
     return metrics
 
 
@@ -87,7 +94,7 @@ def _folders(spark: SparkSession, flat: Storage, lake: Storage, options: Options
         return source.feeding(flat, options.rebuild, lake_rows(spark, lake.uri(EVENTS), days, wanted))
     if options.folders is not None:
         return source.within(flat, options.folders)
-    return source.recent(flat, options.days, today)
+    return source.recent(flat, lake, options.days, today)
 
 
 def _print(all_metrics: "Iterator[Metrics] | list[Metrics]") -> None:

@@ -1,32 +1,48 @@
 """Which flat files a run reads: the `dt` folders that its arguments give, and the lines in them.
 
     SOURCE/dt=YYYY-MM-DD/<log file name>.gz         flat files; dt is the day in the log file's name
+    LAKE/_state/looked.json                         the day of the last run that looked for what is new
 
-Older folders are looked into while a backfill fills them (backfills.py). S3 is listed folder by folder, so that years
-of flat files that were read long ago cost no request.
+A run looks where something may have been written since the run before it: into the folders of the days since, and into
+those that the flattener has marked (runtime/events/late.py). S3 is listed folder by folder, so that years of flat files
+that were read long ago cost no request.
 """
 
+import json
 from collections.abc import Sequence
 from datetime import date, timedelta
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from runtime.glue import backfills
+from runtime.events import late
 from runtime.glue.arguments import Days
 from runtime.glue.parse import LINE
-from runtime.glue.storage import File, Storage
+from runtime.glue.storage import File, Storage, read
 
 SUFFIX = ".gz"
+LOOKED = "_state/looked.json"
 _LOG_DAY = r"_(\d{4})(\d\d)(\d\d)T\d{4,6}Z"
 
 
-def recent(source: Storage, days: int, today: date) -> list[str]:
-    """Names of the `dt` folders of the last days and of the backfills under way; an expired mark is removed."""
+def recent(source: Storage, lake: Storage, days: int, today: date) -> list[str]:
+    """Names of the `dt` folders in which there may be something new; a mark that is spent is removed.
+
+    They are counted back from the last run that looked, however long ago: without one, all folders are looked into.
+    """
+    last = _looked(lake)
+    if last is None:
+        return within(source, Days(date.min.isoformat(), date.max.isoformat()))
+    since = min(last, today)
+    first = since - timedelta(max(days, late.LEAST) - 1)
     # A log file delivered just before midnight is flattened, and this day's job may run, on either side of it.
-    wanted = [Days((today - timedelta(days - 1)).isoformat(), (today + timedelta(1)).isoformat())]
-    wanted += backfills.current(source, today)
-    return _existing(source, wanted)
+    wanted = [Days(first.isoformat(), (today + timedelta(1)).isoformat())]
+    return _existing(source, [*wanted, *_marked(source, since)])
+
+
+def looked(lake: Storage, today: date) -> None:
+    """Remember that a run which began on this day has read what was new. Losing it costs a look into all folders."""
+    lake.put(LOOKED, json.dumps({"day": today.isoformat()}).encode())
 
 
 def within(source: Storage, days: Days) -> list[str]:
@@ -65,6 +81,25 @@ def marked(text: DataFrame) -> DataFrame:
     """Lines (`value`, `_file`) that are not blank, each with its place, which rises within a file."""
     # A gzip file is not split, so that its lines stand in one task in their order.
     return text.filter(F.length(F.trim("value")) > 0).withColumn("_at", F.monotonically_increasing_id()).select(*LINE)
+
+
+def _looked(lake: Storage) -> date | None:
+    return date.fromisoformat(json.loads(read(lake, LOOKED))["day"]) if lake.exists(LOOKED) else None
+
+
+def _marked(source: Storage, since: date) -> list[Days]:
+    """Days of the marked folders into which something may have been written since that day."""
+    found = []
+    for file in source.files(late.FOLDER):
+        mark = late.read(file.path)
+        if mark is None:
+            continue
+        day, until = mark
+        if until >= since.isoformat():
+            found.append(Days(day, day))
+        else:
+            source.delete([file.path])
+    return found
 
 
 def _existing(source: Storage, wanted: Sequence[Days]) -> list[str]:

@@ -4,22 +4,24 @@ Memory stays flat.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, date, datetime
 from functools import partial
 from io import BufferedReader, BytesIO, RawIOBase
 from typing import Any, BinaryIO, cast
 
 from isal import isal_zlib
 
+from runtime.events import late
 from runtime.events.elements import BadFile, Broken
 from runtime.events.flat import FlatMaker, row_version
 from runtime.events.formats import records_together
 from runtime.events.ledger import LEDGER
 from runtime.events.ledger import line as ledger_line
 from runtime.events.paths import NO_EVENTS, kind_of, named, source_key
+from runtime.events.quarantine import EMPTY
 from runtime.events.quarantine import line as quarantine_line
 from runtime.events.row import RowMaker, Unusable
 
@@ -29,7 +31,6 @@ from .store import Deadline, Gone, Opened, Store, metadata_source
 
 FOLDERS = ("flatfiles/", "quarantine/", "parquettrails/", f"{LEDGER}/")
 """What the pipeline writes below its prefix. An event for an object there is skipped, or it would feed itself."""
-EMPTY = "no records in it"
 # Lines are sorted by who called, then by what follows eventtime, in batches of this size, which takes a fifth off the
 # gzip and costs less than a microsecond a line: see docs/decisions/0010-flat-files.md.
 BATCH_BYTES = 2 << 20
@@ -62,11 +63,16 @@ class Outcome:
     modified: float | None = None
 
 
-class Flattener:
-    """Takes objects, one at a time; holds nothing between them."""
+def _today() -> date:
+    return datetime.now(UTC).date()
 
-    def __init__(self, store: Store, settings: Settings) -> None:
-        self._store, self._settings = store, settings
+
+class Flattener:
+    """Takes objects, one at a time; holds nothing between them but the marks that it has put."""
+
+    def __init__(self, store: Store, settings: Settings, today: Callable[[], date] = _today) -> None:
+        self._store, self._settings, self._today = store, settings, today
+        self._marks: set[str] = set()
         maker = RowMaker(settings.promote)
         self._flat = FlatMaker(maker)
         self._row_version = row_version(maker.columns)
@@ -136,11 +142,12 @@ class Flattener:
             "row-version": self._row_version,
         }
         name, day = _safe_name(ref.key), _name_day(ref.key) or _day(opened)
-        # Quarantine first: where a flat file stands, all of its log file is in place.
+        # Quarantine first: where a flat file stands, all of its log file is in place, and the job knows of its folder.
         aside = f"{self._settings.output_prefix}quarantine/dt={day}/{name}"
         if outcome.quarantined:
             self._store.write_once(aside, ".jsonl", quarantine, ref, metadata, deadline, replace=True)
         if outcome.rows:
+            self._mark(ref, opened, day, outcome.rows, deadline)
             stem = f"{self._settings.output_prefix}flatfiles/dt={day}/{_stem(name)}"
             key, written = self._store.write_once(stem, ".json.gz", flat, ref, metadata, deadline, ref.replace)
             outcome.output = key
@@ -211,6 +218,25 @@ class Flattener:
         outcome.bytes_written = flat.tell()
         return outcome
 
+    def _mark(self, ref: Ref, opened: Opened, day: str, rows: int, deadline: Deadline) -> None:
+        """Tell the Parquet job of a folder that it would not look into: of a replay, a backfill, a queue that waited.
+
+        Before the flat file is written: the bookmark, a time, passes over one that stood unseen during a run.
+        """
+        mark = late.mark(day, self._today())
+        if mark is None or mark in self._marks:
+            return
+        if ref.replace:
+            # A rebuild's, for the most part. With a mark the next load would read all of it once more.
+            before = self._store.metadata(self._ledger_stem(ref, day), ".json", ref, opened.etag, deadline)
+            if before is not None and before.get("rows") == str(rows):
+                return
+        self._store.put_empty(f"{self._settings.output_prefix}flatfiles/{mark}", deadline)
+        self._marks.add(mark)
+
+    def _ledger_stem(self, ref: Ref, day: str) -> str:
+        return f"{self._settings.output_prefix}{LEDGER}/dt={day}/{_stem(_safe_name(ref.key))}"
+
     def _note(self, ref: Ref, opened: Opened | None, day: str, deadline: Deadline, **found: Any) -> None:
         """The log file's line of the ledger, last: where it stands, all else of the log file is in place.
 
@@ -221,9 +247,12 @@ class Flattener:
         if opened:
             of_file = {"size": opened.size, "delivered": opened.modified.astimezone(UTC).isoformat()}
         body = BytesIO(ledger_line(ref.uri, source_key(parts, ref.key), parts, **of_file, **found))
-        metadata = {"source": metadata_source(ref.uri), "etag": opened.etag if opened else ""}
-        stem = f"{self._settings.output_prefix}{LEDGER}/dt={day}/{_stem(_safe_name(ref.key))}"
-        self._store.write_once(stem, ".json", body, ref, metadata, deadline, replace=True)
+        metadata = {
+            "source": metadata_source(ref.uri),
+            "etag": opened.etag if opened else "",
+            "rows": str(found.get("rows", 0)),
+        }
+        self._store.write_once(self._ledger_stem(ref, day), ".json", body, ref, metadata, deadline, replace=True)
 
     def _set_aside(self, ref: Ref, kind: str, reason: str, opened: Opened | None, deadline: Deadline) -> None:
         """One line in quarantine for a whole file; the file itself stays where it is."""

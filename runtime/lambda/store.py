@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from io import BytesIO
 from typing import Any, BinaryIO, TypeVar
 from urllib.parse import quote
 
@@ -153,6 +154,19 @@ class Store:
             if there.get("source") == source and there.get("etag") == etag:
                 return key, replace and self._put(key, body, metadata, deadline, {})
         raise Refused(f"s3://{self._bucket}/{stem}{suffix}: other files have taken its names; move them away")
+
+    def metadata(self, stem: str, suffix: str, ref: Ref, etag: str, deadline: Deadline) -> dict[str, str] | None:
+        """Metadata of what `write_once` has written under this name for the same source and ETag, or None."""
+        source = metadata_source(ref.uri)
+        for key in _names(stem, suffix, ref.uri, etag):
+            there = self._head(key, deadline)
+            if there is not None and there.get("source") == source and there.get("etag") == etag:
+                return there
+        return None
+
+    def put_empty(self, key: str, deadline: Deadline) -> None:
+        """Write an object that says all by its name, unless there is one."""
+        self._put(key, BytesIO(), {}, deadline, {"IfNoneMatch": "*"})
 
     def remove(self, stem: str, suffix: str, ref: Ref, etag: str, deadline: Deadline) -> None:
         """Delete what was written under this name for the same source, whatever its content was then.

@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 from runtime.events.columns import Column
 from runtime.events.elements import BadFile, Broken
 from runtime.events.formats import records_together
+from runtime.events.quarantine import EMPTY
 from runtime.events.quarantine import line as quarantine_line
 from runtime.local import staged
 from runtime.local.inputs import InputError, LogFile, S3Options, open_bytes
@@ -116,7 +117,7 @@ class _Worker:
             self._forget(state, file)
             return Staged(number, reason=str(unread), unread=True)
         if state.records == 0:
-            return self._bad_file(number, file, "no records in it", s3)
+            return self._bad_file(number, file, EMPTY, s3)
         return state
 
     def close(self) -> None:

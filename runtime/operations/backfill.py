@@ -2,16 +2,10 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date, timedelta
 from pathlib import Path
 
-from runtime.glue import backfills
-from runtime.glue.arguments import Days
-from runtime.glue.storage import storage
 from runtime.local.inputs import InputError, LogFile
 from runtime.operations.queue import Key, Queue
-
-MARGIN_DAYS = 2  # the job keeps looking into backfilled folders for so long after the sending should be over
 
 
 class State:
@@ -37,19 +31,6 @@ class State:
             draft = self._path.with_name(self._path.name + ".draft")
             draft.write_text(json.dumps({"what": self._what, "after": uri}), encoding="utf-8")
             draft.replace(self._path)
-
-
-def mark(lake: str, files: Sequence[LogFile], rate: float, today: date) -> str | None:
-    """Have the job look into the folders of these files' days while they are being flattened; says which, if any.
-
-    Sent at `rate` a second, they take files / rate seconds; the mark expires by itself some days after that.
-    """
-    days = sorted(file.day for file in files if file.day is not None)
-    if not days:
-        return None
-    until = today + timedelta(days=len(files) / rate / 86400 + MARGIN_DAYS)
-    backfills.mark(storage(f"{lake.rstrip('/')}/flatfiles"), Days(days[0].isoformat(), days[-1].isoformat()), until)
-    return f"dt={days[0]} to dt={days[-1]} until {until}"
 
 
 def left(files: Sequence[LogFile], state: State) -> list[LogFile]:

@@ -51,9 +51,7 @@ class Queue:
         began, sent = time.monotonic(), 0
         keys = iter(keys)
         while batch := list(islice(keys, BATCH)):
-            early = began + sent / rate - time.monotonic()
-            if early > 0:
-                self._pause(early)
+            self._keep(rate, began, sent)
             self._send([key.message(replace=replace) for key in batch])
             sent += len(batch)
             yield batch
@@ -63,6 +61,12 @@ class Queue:
         bodies = iter(bodies)
         while batch := list(islice(bodies, BATCH)):
             self._send(batch)
+
+    def _keep(self, rate: float, began: float, sent: int) -> None:
+        """Wait until so many messages, sent since `began`, are no more than `rate` a second."""
+        early = began + sent / rate - time.monotonic()
+        if early > 0:
+            self._pause(early)
 
     def _send(self, bodies: list[str]) -> None:
         """Send all bodies; what SQS could not take for a moment is sent again."""
@@ -88,21 +92,31 @@ class Queue:
         return sum(int(found.get(name, 0)) for name in names)
 
     def move_to(
-        self, other: "Queue", rewrite: Callable[[str], list[str]] = lambda body: [body], *, wait_seconds: int = 2
+        self,
+        other: "Queue",
+        rewrite: Callable[[str], list[str]] = lambda body: [body],
+        *,
+        rate: float,
+        wait_seconds: int = 2,
     ) -> Iterator[int]:
         """Move all messages to another queue, each as the bodies that `rewrite` makes of it; yields how many at a time.
 
-        A message is deleted here only when it is there, so one may come twice, and none is lost.
+        At most `rate` bodies a second. A message is deleted here only when it is there, so one may come twice, and
+        none is lost.
         """
+        began, sent = time.monotonic(), 0
         empty = 0
         while empty < 2:  # a receive may miss messages that are there
+            self._keep(rate, began, sent)  # not with messages in hand, which would come again meanwhile
             received = self._client.receive_message(
                 QueueUrl=self.url, MaxNumberOfMessages=BATCH, WaitTimeSeconds=wait_seconds, VisibilityTimeout=60
             ).get("Messages", [])
             empty = 0 if received else empty + 1
             if not received:
                 continue
-            other.post(body for message in received for body in rewrite(message["Body"]))
+            bodies = [body for message in received for body in rewrite(message["Body"])]
+            other.post(bodies)
+            sent += len(bodies)
             gone = [{"Id": str(n), "ReceiptHandle": m["ReceiptHandle"]} for n, m in enumerate(received)]
             self._client.delete_message_batch(QueueUrl=self.url, Entries=gone)
             yield len(received)

@@ -119,8 +119,10 @@ def test_view_has_the_columns_of_its_statement() -> None:
 def test_crawled(deploy: Any) -> None:
     """Two crawlers make the two tables of the same names, chained crawl -> job -> crawl; the job has no schedule of its own."""
     stack = deploy({"lake": {"catalog": {"mode": CatalogMode.CRAWLED}}})
-    crawlers = {r.inputs["name"]: r.inputs["s3Targets"][0]["path"] for r in stack.of("aws:glue/crawler:Crawler")}
-    assert crawlers == {f"acme-prod-{t}": f"{LAKE}/{t}/" for t in ("flatfiles", "parquettrails")}
+    crawlers = {r.inputs["name"]: r.inputs["s3Targets"] for r in stack.of("aws:glue/crawler:Crawler")}
+    assert crawlers == {
+        f"acme-prod-{t}": [{"path": f"{LAKE}/{t}/", "exclusions": ["_late/**"]}] for t in ("flatfiles", "parquettrails")
+    }
     triggers = {r.inputs["name"]: r.inputs for r in stack.of("aws:glue/trigger:Trigger")}
     first, second, third = (triggers[f"acme-prod-{step}"] for step in ("crawl-flatfiles", "convert", "crawl-events"))
     assert (first["type"], first["schedule"]) == ("SCHEDULED", "cron(5 * * * ? *)")

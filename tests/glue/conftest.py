@@ -41,7 +41,7 @@ class Job:
         """Run the job over all folders; its metrics record, the last one: a dead run may have left one too."""
         from runtime.glue.job import main
 
-        given = [] if {"--folders", "--days", "--rebuild"} & set(arguments) else ["--folders", "2000-01-01..2099-12-31"]
+        given = [] if {"--folders", "--days", "--rebuild"} & set(arguments) else ["--days", "9999"]
         before = set(self.records())
         assert main(["--source", str(source or self.source), "--lake", str(self.lake), *given, *arguments]) == 0
         return max(map(json.loads, set(self.records()) - before), key=lambda record: record["run"])

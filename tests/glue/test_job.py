@@ -5,7 +5,7 @@ import importlib
 import json
 import re
 from base64 import b64decode
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -15,10 +15,10 @@ pytest.importorskip("pyspark")
 
 from py4j.protocol import Py4JJavaError
 
+from runtime.events import late
 from runtime.events.columns import COLUMNS, PARTITION
 from runtime.events.row import RowMaker
-from runtime.glue import backfills, layout, parse, source, write
-from runtime.glue.arguments import Days
+from runtime.glue import layout, parse, source, write
 from runtime.glue.storage import storage
 from tests.glue.flat import flatten_each, line, put
 from tests.lambda_.aws import key
@@ -325,27 +325,33 @@ def test_what_a_crawler_makes_of_it_is_the_declared_table(job):
     assert not re.fullmatch(r"-?\d+(\.\d+)?", value)  # a crawler makes a number's folder an int
 
 
-def test_folders_that_are_read(job):
-    """The last days' folders, and backfilled ones while their mark lasts; a mark that is over is removed."""
-    flats = storage(str(job.source))
-    today = date(2024, 5, 10)
-    for day in ("2020-01-01", "2020-01-02", "2024-05-07", "2024-05-08", "2024-05-10", "2024-05-11", "2024-05-12"):
-        put(job.source, day, "f", b"")
-    assert source.recent(flats, 3, today) == ["dt=2024-05-08", "dt=2024-05-10", "dt=2024-05-11"]
-    backfills.mark(flats, Days("2019-12-01", "2020-01-01"), today)
-    assert source.recent(flats, 1, today) == ["dt=2020-01-01", "dt=2024-05-10", "dt=2024-05-11"]
-    assert source.recent(flats, 1, today + timedelta(1)) == ["dt=2024-05-11", "dt=2024-05-12"]
-    assert list(flats.files("_backfill")) == []
-    assert source.within(flats, Days("2020-01-02", "2024-05-07")) == ["dt=2020-01-02", "dt=2024-05-07"]
+def test_default_folders_are_those_since_the_last_run_and_the_marked_ones(job):
+    """The first run takes all there is; then an old day's folder is read when it has a mark, and yesterday's always."""
+    today = datetime.now(UTC).date()
+    put(job.source, "2020-01-01", "first", flat("first"))
+    assert counts(job.run("--days", "3"))[:2] == (1, 1)
+    put(job.source, "2020-01-01", "unmarked", flat("unmarked"))
+    put(job.source, (today - timedelta(1)).isoformat(), "new", flat("new"))
+    assert counts(job.run("--days", "3"))[:2] == (1, 1)
+    mark = late.mark("2020-01-02", today)
+    assert mark is not None
+    storage(str(job.source)).put(mark, b"")
+    put(job.source, "2020-01-02", "marked", flat("marked"))
+    assert counts(job.run("--days", "3"))[:3] == (2, 1, 1)
+    assert [row[1] for row in job.rows("eventid")] == ["first", "marked", "new"]
 
 
-def test_default_folders_are_the_last_days(job):
-    """Without --folders, an old day's folder is not read, yesterday's is."""
-    yesterday = (datetime.now(UTC) - timedelta(1)).date().isoformat()
-    put(job.source, "2020-01-01", "old", flat("old"))
-    put(job.source, yesterday, "new", flat("new"))
-    job.run("--days", "3")
-    assert [row[1] for row in job.rows("eventid")] == ["new"]
+def test_folders_of_ones_own_are_read_whole_and_move_nothing(job, reader):
+    """`--folders` reads what was read before, too; what it does not look at is still new to the next run."""
+    put(job.source, "2020-01-01", "f1", flat("e1"))
+    assert counts(job.run(*reader))[:3] == (1, 1, 0)
+    put(job.source, "2020-01-01", "f2", flat("e2"))
+    put(job.source, DAY, "f3", flat("e3"))
+    state = (job.lake / source.LOOKED).read_bytes()
+    assert counts(job.run("--folders", "2020-01-01..2020-01-01", *reader))[:3] == (2, 1, 1)
+    assert (job.lake / source.LOOKED).read_bytes() == state
+    assert counts(job.run(*reader))[1] == 1
+    assert [row[1] for row in job.rows("eventid")] == ["e1", "e2", "e3"]
 
 
 def test_rebuild_brings_a_new_column_to_old_rows(job):

@@ -69,7 +69,7 @@ def visible(job) -> list[tuple[str, str]]:
 
 @pytest.fixture
 def source_arguments(job) -> list[str]:
-    return ["--source", str(job.source), "--folders", "2000-01-01..2099-12-31"]
+    return ["--source", str(job.source), "--days", "9999"]
 
 
 @pytest.mark.parametrize("point", LOAD)
@@ -94,7 +94,7 @@ def test_killed_before_the_bookmark(job, monkeypatch):
     monkeypatch.setenv("FAKE_BOOKMARK", str(job.lake.parent / "bookmark.json"))
     monkeypatch.syspath_prepend(FAKE)
     glue = ["--JOB_NAME", "j", "--namespace", ""]
-    days = ["--folders", "2000-01-01..2099-12-31"]
+    days = ["--days", "9999"]
     kill(job, "before-bookmark", "--source", str(job.source), *days, *glue)
     assert visible(job) == expected
     again = job.run("--promote", PROMOTE, *days, *glue)

@@ -5,7 +5,6 @@ Spark's and Glue's own requests cannot be seen here: there is no S3A, and no Glu
 
 import gzip
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -14,10 +13,8 @@ import pytest
 
 pytest.importorskip("pyspark")
 
-from runtime.glue import backfills
 from runtime.glue import job as glue_job
 from runtime.glue import storage as places
-from runtime.glue.arguments import Days
 from tests.glue.flat import put
 from tests.glue.permissions import Pair, documented, requested
 from tests.glue.test_job import DAY, FAKE, flat
@@ -104,7 +101,7 @@ def asked(s3, job, monkeypatch) -> set[Pair]:
 
 def test_what_the_job_asks_for(job, asked):
     """A load with all that can happen in it, a rebuild and a compaction use each right that is said to be the job's."""
-    glue = ["--JOB_NAME", "j", "--days", "3", "--folders", f"{DAY}..{DAY}"]
+    glue = ["--JOB_NAME", "j", "--days", "9999"]
     put(job.source, DAY, "f1", flat("e1"), flat("e1"), flat("e1", userAgent="other"), b"broken\n")
     put(job.source, DAY, "damaged").write_bytes(gzip.compress(b"x")[:-1])
     dead = job.lake / "_job" / "dead" / "rows" / "part-0.parquet"
@@ -113,9 +110,9 @@ def test_what_the_job_asks_for(job, asked):
     first = job.run(*glue)
     assert (first["written"], first["flatfiles_set_aside"]) == (1, 1)
     put(job.source, DAY, "f2", flat("e2"))
-    backfills.mark(places.storage(str(job.source)), Days(DAY, DAY), date(2020, 1, 1))  # long over
-    job.run("--JOB_NAME", "j", "--days", "3")
+    places.storage(str(job.source)).put(f"_late/{DAY}.until-2024-05-07", b"")  # long over
     assert job.run(*glue)["written"] == 1
+    assert not list((job.source / "_late").iterdir())
     assert [record["files_replaced"] for record in job.compact("--JOB_NAME", "j", "--smallfiles", "2")] == [2]
     assert job.run("--JOB_NAME", "j", "--rebuild", f"{DAY}..{DAY}")["written"] == 2
     assert asked == {pair for pair, who in documented().items() if "the job" in who}

@@ -4,7 +4,7 @@ import gzip
 import io
 import json
 from collections import deque
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from hashlib import md5
 from importlib import import_module
 
@@ -18,6 +18,7 @@ store = import_module("runtime.lambda.store")
 
 LOGS, LAKE = "acme-logs", "acme-lake"
 MODIFIED = datetime(2024, 5, 7, 0, 3, 0, tzinfo=UTC)
+TODAY = MODIFIED.date()
 ACCOUNT = "111122223333"
 
 
@@ -127,10 +128,11 @@ def deadline(*seconds: float, reserve: float = 20):
     return store.Deadline(lambda: context.get_remaining_time_in_millis() / 1000, reserve)
 
 
-def flattener(client, pauses: list | None = None, **options):
-    """A flattener over a client, that notes its pauses and does not sleep."""
+def flattener(client, pauses: list | None = None, today: date = TODAY, **options):
+    """A flattener over a client, at work on a day, that notes its pauses and does not sleep."""
     chosen = settings.Settings(LAKE, **options)
-    return flatten.Flattener(store.Store(client, chosen, (pauses if pauses is not None else []).append), chosen)
+    own = store.Store(client, chosen, (pauses if pauses is not None else []).append)
+    return flatten.Flattener(own, chosen, lambda: today)
 
 
 def notification(*keys: str, bucket: str = LOGS, event: str = "ObjectCreated:Put", version: str | None = None) -> str:

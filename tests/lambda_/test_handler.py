@@ -233,7 +233,7 @@ def test_the_sdks_own_client_does_it(handler, moto, monkeypatch):
         assert failures(handler.handle(messages, Context())) == []
     finally:
         handler.flattener.cache_clear()
-    listed = client.list_objects_v2(Bucket=LAKE, Prefix="flatfiles/")["Contents"]
+    listed = client.list_objects_v2(Bucket=LAKE, Prefix="flatfiles/dt=")["Contents"]
     found = {}
     for item in listed:
         got = client.get_object(Bucket=LAKE, Key=item["Key"])

@@ -42,7 +42,7 @@ def requested(operation: str, parameters: Mapping[str, Any], names: Mapping[str,
         case "GetObject" | "PutObject":
             action, bucket = f"s3:{operation}", names[parameters["Bucket"]]
             if bucket == "lake bucket":
-                folder = re.match(r"flatfiles/_backfill/|[a-z]+/", parameters["Key"])
+                folder = re.match(r"[a-z]+/", parameters["Key"])
                 yield action, f"{bucket}, `{folder and folder[0]}`"
                 yield _KEYS[action], "key of the lake"
             else:

@@ -8,15 +8,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from runtime.operations import backfill, cost, rebuild
+from runtime.events.quarantine import EMPTY
+from runtime.operations import backfill, cost, rebuild, replay
 from runtime.operations.queue import Key, Queue, QueueError
 from tests.conftest import REPO
 from tests.operations.permissions import Pair, documented, requested
@@ -93,8 +92,8 @@ def trailsight(*arguments: str) -> Any:
 
 
 def backfilled(aws: Aws, *options: str, source: str = f"s3://{LOGS}/AWSLogs", rate: str = "1000") -> Any:
-    """The command backfill, from the logs to the lake."""
-    return trailsight("backfill", source, "--queue", aws.queue, "--lake", f"s3://{LAKE}", "--rate", rate, *options)
+    """The command backfill, from the logs to the queue."""
+    return trailsight("backfill", source, "--queue", aws.queue, "--rate", rate, *options)
 
 
 def sent(body: dict[str, Any]) -> tuple[str, bool]:
@@ -114,13 +113,12 @@ def test_a_dry_run_says_what_it_would_take_and_sends_nothing(aws):
     assert "Contents" not in aws.s3.list_objects_v2(Bucket=LAKE)
 
 
-def test_backfill_sends_each_log_file_once_and_has_the_job_look(aws):
-    """One message a log file of the days asked for; the job is told of the old folders until the sending is over."""
-    done = backfilled(aws, "--from", "2024-05-07", "--lake", f"s3://{LAKE}/")
-    assert done.exit_code == 0, done.output
+def test_backfill_sends_each_log_file_once(aws):
+    """One message a log file of the days asked for; nothing is asked of the lake, where the flattener sets its marks."""
+    done = backfilled(aws, "--from", "2024-05-07")
+    assert (done.exit_code, done.stdout) == (0, "8 log files sent to the queue\n"), done.output
     assert sorted(map(sent, aws.bodies(aws.queue))) == [(name, False) for name in KEYS[4:]]
-    [mark] = [item["Key"] for item in aws.s3.list_objects_v2(Bucket=LAKE)["Contents"]]
-    assert mark.startswith("flatfiles/_backfill/2024-05-07..2024-05-08.until-")
+    assert "Contents" not in aws.s3.list_objects_v2(Bucket=LAKE)
 
 
 def test_a_stopped_backfill_goes_on_where_it_was(aws, tmp_path, monkeypatch):
@@ -193,7 +191,10 @@ def test_an_inventory_gives_what_a_listing_gives(aws, form):
 
 
 def test_replay_brings_back_dead_letters_and_quarantined_files(aws):
-    """A dead letter becomes a message per log file, to be flattened anew; one that names none goes back as it is."""
+    """A dead letter becomes a message per log file, to be flattened anew; one that names none goes back as it is.
+
+    Of log files that are gone, or have no records, there is nothing to flatten.
+    """
     record = {
         "eventSource": "aws:s3",
         "eventName": "ObjectCreated:Put",
@@ -204,9 +205,9 @@ def test_replay_brings_back_dead_letters_and_quarantined_files(aws):
     aws.put(
         "quarantine/dt=2024-05-06/x.jsonl", [{"kind": "record", "reason": "r", "source": f"s3://{LOGS}/{KEYS[0]}"}] * 2
     )
-    aws.put(
-        "quarantine/dt=2024-05-06/y.jsonl", [{"kind": "missing", "reason": "gone", "source": f"s3://{LOGS}/{KEYS[1]}"}]
-    )
+    for number, (kind, reason) in enumerate([("missing", "gone"), ("file", EMPTY)], 1):
+        line = {"kind": kind, "reason": reason, "source": f"s3://{LOGS}/{KEYS[number]}"}
+        aws.put(f"quarantine/dt=2024-05-06/{number}.jsonl", [line])
     arguments = ("replay", "--queue", aws.queue, "--dlq", aws.dlq, "--lake", f"s3://{LAKE}", "--json")
     dry = json.loads(trailsight(*arguments, "--dry-run").stdout)
     assert dry == {"dead_letters": 2, "quarantined": 1, "reasons": {f"s3://{LOGS}/{KEYS[0]}": "r"}}
@@ -315,10 +316,36 @@ def test_the_rate_is_kept():
     assert [round(pause) for pause in pauses] == [5, 10]
 
 
+class FakeLetters:
+    """A dead-letter queue of messages that name as many log files as given; notes when each batch is received."""
+
+    def __init__(self, *files: int) -> None:
+        self.left, self.events = list(files), []
+
+    def receive_message(self, **_: Any) -> dict[str, Any]:
+        self.events.append("receive")
+        now, self.left = self.left[:10], self.left[10:]
+        bodies = [json.dumps({"s3Bucket": LOGS, "s3ObjectKey": [f"k{n}" for n in range(count)]}) for count in now]
+        return {"Messages": [{"Body": body, "ReceiptHandle": "r"} for body in bodies]} if bodies else {}
+
+    def delete_message_batch(self, **_: Any) -> None:
+        self.events.append("delete")
+
+
+def test_the_rate_is_kept_for_dead_letters():
+    """A message of three log files is three; the wait comes while no message is in hand, which would come again."""
+    letters = FakeLetters(*[3] * 12)
+    dlq = Queue("dlq", letters, pause=lambda seconds: letters.events.append(round(seconds)))
+    target = FakeSqs(0)
+    assert replay.dead_letters(dlq, Queue("q", target), rate=2) == 12
+    assert len(target.taken) == 36
+    assert letters.events == ["receive", "delete", 15, "receive", "delete", 18, "receive", 18, "receive"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("backfill", "logs", "--queue", "q", "--lake", "s3://l"), "logs: is not in S3; name s3://bucket/prefix"),
+        (("backfill", "logs", "--queue", "q"), "logs: is not in S3; name s3://bucket/prefix"),
         (
             ("rebuild", "2024-05-06", "s3://l", "--queue", "q", "--job", "j"),
             "'2024-05-06' is not a range of days; write FROM..TO",
@@ -342,19 +369,6 @@ def test_what_aws_refuses_is_one_sentence():
     done = subprocess.run(command, cwd=REPO, env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert done.stderr == ("trailsight: You must specify a region; check names, --profile, --role-arn and AWS_REGION\n")
-
-
-def test_the_mark_ends_some_days_after_the_sending(tmp_path):
-    """A million files at one a second take eleven days and a half; the job looks two days longer."""
-    from runtime.local.inputs import LogFile
-
-    files = [LogFile("s3://b/k", "k", 1, "", date(2024, 5, 6))] * 1_000_000
-    assert (
-        backfill.mark(str(tmp_path), files, 1, date(2026, 11, 1)) == "dt=2024-05-06 to dt=2024-05-06 until 2026-11-14"
-    )
-    assert [path.name for path in Path(tmp_path, "flatfiles", "_backfill").iterdir()] == [
-        "2024-05-06..2024-05-06.until-2026-11-14"
-    ]
 
 
 def test_the_documented_rights_are_those_that_the_commands_use(aws, monkeypatch):
@@ -387,8 +401,8 @@ def test_the_documented_rights_are_those_that_the_commands_use(aws, monkeypatch)
     monkeypatch.setattr(rebuild, "QUIET_POLLS", 1)
     logs, lake, queue = f"s3://{LOGS}/AWSLogs", ("--lake", f"s3://{LAKE}"), ("--queue", aws.queue, "--rate", "1000")
     for command, *arguments in (
-        ("backfill", logs, *lake),
-        ("backfill", f"s3://{inventory}/manifest.json", "--inventory", *lake),
+        ("backfill", logs),
+        ("backfill", f"s3://{inventory}/manifest.json", "--inventory"),
         ("replay", "--dlq", aws.dlq, *lake, "--dry-run"),
         ("replay", "--dlq", aws.dlq, *lake),
         ("rebuild", "2024-05-06..2024-05-06", logs, "--job", "job"),

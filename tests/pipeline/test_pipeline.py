@@ -29,6 +29,8 @@ pytestmark = [
 ]
 LOGS, LAKE = "acme-logs", "acme-lake"
 DAYS = ("2024-05-06", "2024-05-07", "2024-05-08", "2024-05-09", "2024-05-10")
+POISON_DAYS = ("2024-02-01", "2024-02-02", "2024-02-03", "2024-02-04", "2024-02-05")
+"""Of the bad files, and of no other: until their replay there is nothing in these folders."""
 ACCOUNTS = ("111122223333", "444455556666")
 POISON = (b"junk", gzip.compress(b'{"Records":[')[:-4], b"", b'{"Records":[{"eventID":"x"', gzip.compress(b"[1,"))
 KILLED_AT, THROTTLE = 40, 9
@@ -75,6 +77,10 @@ class Pipeline:
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=LAKE, Prefix=prefix)
         return [item["Key"] for page in pages for item in page.get("Contents", ())]
 
+    def marked(self) -> set[str]:
+        """Days whose folders the job is told to look into."""
+        return {Path(key).name.split(".")[0] for key in self.keys("flatfiles/_late/")}
+
     def settled(self, dead: int, flat: int, seconds: float) -> None:
         """Wait until nothing is under way: so many dead letters, so many flat files."""
 
@@ -82,17 +88,17 @@ class Pipeline:
             return (
                 self.waiting(self.queue) == 0
                 and self.waiting(self.dlq) == dead
-                and len(self.keys("flatfiles/")) == flat
+                and len(self.keys("flatfiles/dt=")) == flat
             )
 
         try:
             until("the queue is empty", there, seconds)
         except AssertionError as error:
-            found = (self.waiting(self.queue), self.waiting(self.dlq), len(self.keys("flatfiles/")))
+            found = (self.waiting(self.queue), self.waiting(self.dlq), len(self.keys("flatfiles/dt=")))
             raise AssertionError(f"{error}: waiting, dead, flat: {found}, not {(0, dead, flat)}") from None
 
     def download(self, folder: Path) -> Path:
-        """The flat files, as a folder."""
+        """The flat files and their marks, as a folder."""
 
         def fetch(key: str) -> None:
             path = folder / key
@@ -100,7 +106,7 @@ class Pipeline:
             path.write_bytes(self.s3.get_object(Bucket=LAKE, Key=key)["Body"].read())
 
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(fetch, self.keys("flatfiles/dt=")))
+            list(pool.map(fetch, self.keys("flatfiles/")))
         return folder / "flatfiles"
 
 
@@ -164,23 +170,29 @@ def arn(sqs: Any, url: str) -> str:
 
 
 def spark_lake(source: Path, lake: Path) -> None:
+    """A scheduled run: it looks where it looks by default."""
     from runtime.glue.job import main
 
-    assert main(["--source", str(source), "--lake", str(lake), "--folders", "2000-01-01..2099-12-31"]) == 0
+    assert main(["--source", str(source), "--lake", str(lake)]) == 0
 
 
 @pytest.mark.parametrize("files", [300, pytest.param(2000, marks=pytest.mark.long)])
 def test_nothing_is_lost_and_nothing_doubled(
     files: int, pipeline: Pipeline, spark: Any, tmp_path: Path, capfd: Any
 ) -> None:
-    """Log files put to S3 in disorder, told of twice, with poison among them, S3 throttling and the function killed."""
+    """Log files put to S3 in disorder, told of twice, with poison among them, S3 throttling and the function killed.
+
+    All of them are years old, and the job has run before: it looks into their folders because the flattener says so.
+    """
     from typer.testing import CliRunner
 
     from cli.main import app
 
     logs = log_files(tmp_path / "logs", files)
     poison = [
-        write(path_of(tmp_path / "logs", DAYS[n], f"bad{n}"), event(f"mended-{n}", f"{DAYS[n]}T01:00:00Z"))
+        write(
+            path_of(tmp_path / "logs", POISON_DAYS[n], f"bad{n}"), event(f"mended-{n}", f"{POISON_DAYS[n]}T01:00:00Z")
+        )
         for n in range(5)
     ]
     mended = [path.read_bytes() for path in poison]
@@ -203,6 +215,7 @@ def test_nothing_is_lost_and_nothing_doubled(
     assert pipeline.killed[0] >= 1
     assert pipeline.proxy.throttled > files // (2 * THROTTLE)
 
+    spark_lake(tmp_path / "nothing yet", tmp_path / "lake")
     spark_lake(pipeline.download(tmp_path / "first"), tmp_path / "lake")
     for path in poison:
         path.unlink()
@@ -210,6 +223,7 @@ def test_nothing_is_lost_and_nothing_doubled(
     assert rows(tmp_path / "lake") == rows(tmp_path / "local")
     assert sum(rows(tmp_path / "lake").values()) > files * 3
 
+    assert pipeline.marked() == set(DAYS)
     # The cause is mended, without a new notification; then replay brings all of it back into the flow.
     pipeline.s3.put_bucket_notification_configuration(Bucket=LOGS, NotificationConfiguration={})
     for path, content in zip(poison, mended, strict=True):
@@ -231,6 +245,7 @@ def test_nothing_is_lost_and_nothing_doubled(
     pipeline.settled(dead=0, flat=files + len(POISON), seconds=300)
     until("mended files have left quarantine", lambda: len(pipeline.keys("quarantine/")) == files // 100, 60)
 
+    assert pipeline.marked() == {*DAYS, *POISON_DAYS}
     spark_lake(pipeline.download(tmp_path / "second"), tmp_path / "lake")
     ingest([str(tmp_path / "logs")], Lake(tmp_path / "local"), workers=1)
     assert rows(tmp_path / "lake") == rows(tmp_path / "local")

@@ -157,12 +157,12 @@ def done(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Run:
             }
 
         def settled() -> bool:
-            return len(keys("flatfiles/")) >= len(wanted - aggregated) and not any(waiting().values())
+            return len(keys("flatfiles/dt=")) >= len(wanted - aggregated) and not any(waiting().values())
 
         try:
             until("every log file is flat and the queues are empty", settled, 120)
         except AssertionError as error:
-            found = f"{error}: {len(keys('flatfiles/'))} of {len(wanted - aggregated)} flat; waiting {waiting()}"
+            found = f"{error}: {len(keys('flatfiles/dt='))} of {len(wanted - aggregated)} flat; waiting {waiting()}"
             raise AssertionError(found) from None
         function.delete_function(FunctionName=name)
         lake = root / "lake"

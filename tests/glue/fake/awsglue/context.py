@@ -1,4 +1,4 @@
-"""GlueContext: `create_dynamic_frame.from_options` gives the files that are newer than what a committed run has read.
+"""GlueContext: `create_dynamic_frame.from_options` gives the files written since the last committed run began.
 
 By their times and not by their names, as Glue has it, which passes over an old file in a folder that is new to it:
 https://docs.aws.amazon.com/glue/latest/dg/monitor-continuations.html
@@ -21,22 +21,20 @@ class GlueContext:
     def __init__(self, context):  # noqa: ARG002 - as the real one
         self.spark_session = SparkSession.builder.getOrCreate()
         self.create_dynamic_frame = self
-        self.started = False
-        self.read, self.until = [], 0
+        self.started: int | None = None
+        self.read = []
 
     def from_options(self, connection_type, connection_options, format, format_options, transformation_ctx):  # noqa: A002
-        assert self.started, "the source was made before job.init: it would have no bookmark"
+        assert self.started is not None, "the source was made before job.init: it would have no bookmark"
         assert (connection_type, format, transformation_ctx) == ("s3", "csv", "flatfiles")
         assert connection_options["recurse"] is True
         assert connection_options["paths"], "no path given"
         assert format_options.pop("attachFilename") == "_file"
         assert format_options == {"separator": "\u0001", "quoteChar": "-1", "withHeader": False}
         format_options["attachFilename"] = "_file"
-        until = int(state().read_text()) if state().exists() else 0
+        since = json.loads(state().read_text()) if state().exists() else 0
         found = [p for folder in connection_options["paths"] for p in sorted(Path(folder).rglob("*.gz"))]
-        times = {str(path): path.stat().st_mtime_ns for path in found}
-        self.read = [path for path, time in times.items() if time > until]
-        self.until = max([until, *times.values()])
+        self.read = [str(path) for path in found if path.stat().st_mtime_ns > since]
         return self
 
     def toDF(self):  # noqa: N802

@@ -1,4 +1,7 @@
-"""Job: what was read is known from `commit` on, and not before."""
+"""Job: the bookmark moves at `commit`, and not before, to the time of `init`."""
+
+import json
+import time
 
 from awsglue.context import state
 
@@ -9,8 +12,7 @@ class Job:
 
     def init(self, name, arguments):
         assert arguments["JOB_NAME"] == name
-        self._context.started = True
+        self._context.started = time.time_ns()
 
     def commit(self):
-        if self._context.until:
-            state().write_text(str(self._context.until))
+        state().write_text(json.dumps(self._context.started))
