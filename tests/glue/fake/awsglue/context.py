@@ -4,6 +4,7 @@ By their times and not by their names, as Glue has it, which passes over an old 
 https://docs.aws.amazon.com/glue/latest/dg/monitor-continuations.html
 """
 
+import json
 import os
 from pathlib import Path
 
