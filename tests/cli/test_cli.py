@@ -132,7 +132,7 @@ def test_something_quarantined_exits_3(logs, tmp_path):
         (
             ["local", "LOGS", "--promote", "requestParameters.key.x"],
             2,
-            "requestParameters.key.x lies in requestParameters.key; only one of them can have a column",
+            "requestParameters.key.x lies in requestParameters.key, and both cannot have a column; drop one",
         ),
         (["nonsense"], 2, "No such command 'nonsense'"),
         (["columns", "--format", "xml"], 2, "choose table, json or markdown"),
