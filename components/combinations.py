@@ -306,7 +306,7 @@ def _promote(settings: Any, _: Names) -> Rules:
         try:
             columns(promoting(given[: at + 1]))
         except ValueError as error:
-            yield Mistake(("lake", "promote", at), str(error).removeprefix("promote: ") + "; take it out")
+            yield Mistake(("lake", "promote", at), str(error).removeprefix("promote: "))
             return
     length = len(",".join(promoting(given)[len(PROMOTE) :]))
     if length > ENVIRONMENT:

@@ -284,14 +284,14 @@ def columns(promote: Iterable[str] = PROMOTE) -> tuple[Column, ...]:
     for column in result:
         if column.name in seen:
             one, other = (".".join(c.path) for c in (column, seen[column.name]))
-            raise ValueError(f"promote: {one} has the same column name as {other}: {column.name}")
+            raise ValueError(f"promote: {one} has the same column name as {other}: {column.name}; drop one")
         seen[column.name] = column
     paths = [column.path for column in result if column.kind is Kind.PROMOTED]
     known = set(paths)
     for path in paths:
         if outer := next((path[:n] for n in range(1, len(path)) if path[:n] in known), None):
             one, other = ".".join(path), ".".join(outer)
-            raise ValueError(f"promote: {one} lies in {other}; only one of them can have a column")
+            raise ValueError(f"promote: {one} lies in {other}, and both cannot have a column; drop one")
     return result
 
 

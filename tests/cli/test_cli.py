@@ -156,7 +156,7 @@ def test_what_is_not_shown_is_in_the_ledger(tmp_path):
         (
             ["local", "LOGS", "--promote", "requestParameters.key.x"],
             2,
-            "requestParameters.key.x lies in requestParameters.key; only one of them can have a column",
+            "requestParameters.key.x lies in requestParameters.key, and both cannot have a column; drop one",
         ),
         (["nonsense"], 2, "No such command 'nonsense'"),
         (["columns", "--format", "xml"], 2, "choose table, json or markdown"),

@@ -358,7 +358,7 @@ def said(args, region: str = "eu-central-1", name: str = "acme") -> list[str]:
             [
                 (
                     "lake.promote[1]: requestParameters.bucketname has the same column name as requestParameters.bucketName:"
-                    " requestparameters_bucketname; take it out"
+                    " requestparameters_bucketname; drop one"
                 )
             ],
         ),
@@ -367,7 +367,7 @@ def said(args, region: str = "eu-central-1", name: str = "acme") -> list[str]:
             [
                 (
                     "lake.promote[0]: requestParameters.encryptionContext.aws:s3:arn lies in"
-                    " requestParameters.encryptionContext; only one of them can have a column; take it out"
+                    " requestParameters.encryptionContext, and both cannot have a column; drop one"
                 )
             ],
         ),
@@ -450,6 +450,7 @@ def test_a_combination(args, expected: list[str] | None) -> None:
     if expected is None:
         assert len(said(args)) == 1
         assert said(args)[0].startswith("lake.promote[1]: 'eventName' is in no free-form field; start it with one of: ")
+        assert said(args)[0].endswith(", edgeDeviceDetails, eventContext")
     else:
         assert said(args) == expected
 
