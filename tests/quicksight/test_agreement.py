@@ -45,7 +45,9 @@ def asked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield connection
 
 
-def number(connection: duckdb.DuckDBPyConnection, value: str, where: str = "true", source: str = "parquettrails") -> int:
+def number(
+    connection: duckdb.DuckDBPyConnection, value: str, where: str = "true", source: str = "parquettrails"
+) -> int:
     rows = connection.sql(to_duckdb(f"SELECT coalesce({value}, 0) FROM {source} WHERE {where}")).fetchall()
     return int(rows[0][0])
 
