@@ -290,6 +290,17 @@ def _tags(settings: Any, _: Names) -> Rules:
             )
 
 
+def _receive_once(settings: Any, _: Names) -> Rules:
+    """SNS subscribes an address once; two subscriptions of it would be one resource under two names."""
+    for key in ("emails", "webhooks"):
+        seen: list[Any] = []
+        for number, address in enumerate(settings["alarms"][key]):
+            if address in seen:
+                first = dotted(("alarms", key, seen.index(address)))
+                yield Mistake(("alarms", key, number), f"is the same as {first}; take one of them out")
+            seen.append(address)
+
+
 def _insights(settings: Any, _: Names) -> Rules:
     trail = settings["trail"]
     if trail["insights"] and trail["management_events"] is ReadWrite.READ:
@@ -459,6 +470,7 @@ COMBINATIONS: tuple[Combination, ...] = (
     _receivers,
     _statements,
     _tags,
+    _receive_once,
     _insights,
     _promote,
     _retention,

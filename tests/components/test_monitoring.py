@@ -16,6 +16,7 @@ from components import policies
 from components.defaults import complete
 from components.names import Names, Where
 from components.settings import CatalogMode, ImportMode
+from configs.references import Reference, resolve
 from runtime.glue.arguments import ARGUMENTS
 from runtime.glue.metrics import Metrics
 from tests.components.recorder import Stack, run
@@ -58,7 +59,7 @@ def monitor(
 
     def program() -> None:
         args: m.MonitoringArgs = {
-            "settings": settings,
+            "settings": resolve(settings, pulumi.InvokeOptions()),
             "names": Names("acme-prod", Where("aws", "amazonaws.com", "111122223333", region)),
             "lake_key_arn": KEY,
             "role_options": {},
@@ -431,13 +432,35 @@ def test_addresses_are_subscribed_and_webhooks_stay_secret():
     assert not any("acme.example" in one.urn or "hooks" in one.urn for one in stack)
 
 
-def test_emails_in_another_order_change_nothing():
-    """The same addresses give the same resources."""
-    one, other = (
-        monitor({"emails": emails}).urns()
-        for emails in (["a@x.example", "b@x.example"], ["b@x.example", "a@x.example"])
-    )
-    assert one == other
+@pytest.mark.parametrize(
+    ("key", "addresses"),
+    [("emails", ["a@x.example", "b@x.example"]), ("webhooks", ["https://a.example/s", "https://b.example/s"])],
+)
+def test_addresses_in_another_order_change_nothing(key: str, addresses: list[str]):
+    """The same addresses give the same resources with the same endpoints, and one that stays keeps its own."""
+
+    def subscribed(*given: str) -> dict[str, Any]:
+        return {one.urn: one.inputs["endpoint"] for one in monitor({key: list(given)}).of(SUBSCRIPTION)}
+
+    both = subscribed(*addresses)
+    assert len(both) == 2
+    assert subscribed(*reversed(addresses)) == both
+    assert subscribed(addresses[1]).items() < both.items()
+
+
+def test_webhooks_from_parameters_are_named_by_their_paths():
+    """The one that stays keeps its name when the other goes; neither path nor address stands in it."""
+
+    def subscribed(*paths: str) -> dict[str, Any]:
+        made = monitor({"webhooks": [Reference(path) for path in paths]})
+        return {one.urn: one.inputs["endpoint"] for one in made.of(SUBSCRIPTION)}
+
+    both = subscribed("/hook/a", "/hook/b")
+    assert len(both) == 2
+    assert {endpoint["value"] for endpoint in both.values()} == {"https://hooks.acme.example/secret"}
+    assert {endpoint[SECRET] for endpoint in both.values()} == {"1b47061264138c4ac30d75fd1eb44270"}
+    assert {**subscribed("/hook/b"), **subscribed("/hook/a")} == both
+    assert not any("hook/" in urn or "acme.example" in urn for urn in both)
 
 
 def test_the_budget_counts_what_carries_the_pipelines_tag():

@@ -347,6 +347,18 @@ def said(args, region: str = "eu-central-1", name: str = "acme") -> list[str]:
             ["tags.App: differs from tags.app only by case, which IAM takes for the same; keep one"],
         ),
         (
+            {"alarms": {"emails": ["a@x.example", "b@x.example", "a@x.example"]}},
+            ["alarms.emails[2]: is the same as alarms.emails[0]; take one of them out"],
+        ),
+        (
+            {"alarms": {"webhooks": ["https://x.example/s", Reference("/a"), Reference("/a"), "https://x.example/s"]}},
+            [
+                "alarms.webhooks[2]: is the same as alarms.webhooks[1]; take one of them out",
+                "alarms.webhooks[3]: is the same as alarms.webhooks[0]; take one of them out",
+            ],
+        ),
+        ({"alarms": {"webhooks": ["https://x.example/s", Reference("/a"), Reference("/b")]}}, []),
+        (
             {"tags": {"trailsight": "x"}},
             ["tags.trailsight: is the pipeline's own tag, whose value is its name; take another key"],
         ),
