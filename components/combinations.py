@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from components.cron import shortest_gap, starts
+from components.cron import days, is_daily, shortest_gap, starts
 from components.defaults import DEFAULTS
 from components.fields import Path, dotted, fields
 from components.mistakes import Mistake
@@ -359,14 +359,14 @@ def _schedules(settings: Any, _: Names) -> Rules:
     ]
     if crawled and catalog["crawl_schedule"] != job["schedule"]:
         schedules.append((("lake", "catalog", "crawl_schedule"), catalog["crawl_schedule"]))
-    known: dict[Path, list[int]] = {}
+    known: dict[Path, tuple[str, list[int]]] = {}
     for path, schedule in schedules:
         try:
-            gap, known[path] = shortest_gap(schedule), starts(schedule)
+            gap, known[path] = shortest_gap(schedule), (schedule, starts(schedule))
         except ValueError as error:
             yield Mistake(path, f"{error}; correct {schedule}")
             continue
-        if gap < job["timeout_minutes"]:
+        if gap is not None and gap < job["timeout_minutes"]:
             yield Mistake(
                 path,
                 f"starts a run every {gap} minutes, but lake.job.timeoutMinutes lets one take {job['timeout_minutes']};"
@@ -377,7 +377,11 @@ def _schedules(settings: Any, _: Names) -> Rules:
     load: Path = ("lake", "catalog", "crawl_schedule") if crawled else ("lake", "job", "schedule")
     load = load if load in known else ("lake", "job", "schedule")
     compaction: Path = ("lake", "job", "compaction_schedule")
-    if both := set(known.get(load, ())) & set(known.get(compaction, ())):
+    if load not in known or compaction not in known:
+        return
+    (one, minutes), (other, others) = known[load], known[compaction]
+    share_a_day = is_daily(one) or is_daily(other) or days(one) == days(other)
+    if share_a_day and (both := set(minutes) & set(others)):
         yield Mistake(
             compaction,
             f"starts at {min(both) // 60:02}:{min(both) % 60:02} as {dotted(load)} does; Glue lets one of the two wait"
