@@ -5,10 +5,10 @@ from typing import Any
 import pulumi
 
 
-class Parameter(pulumi.Output[str]):
+class Parameter(pulumi.Output[Any]):
     """The secret value of the parameter at `path`: what is named after the path keeps its name, whatever the value."""
 
-    def __init__(self, path: str, value: pulumi.Output[Any]) -> None:
+    def __init__(self, path: str, value: pulumi.Input[Any]) -> None:
         self.path = path
-        secret = pulumi.Output[Any].secret(value)
+        secret: pulumi.Output[Any] = pulumi.Output.secret(value)
         super().__init__(secret.resources(), secret.future(with_unknowns=True), secret.is_known(), secret.is_secret())
