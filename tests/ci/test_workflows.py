@@ -58,6 +58,39 @@ def test_apply_waits_for_approval():
     assert job["concurrency"]["cancel-in-progress"] is False
 
 
+@pytest.mark.parametrize(
+    ("stack", "chosen"),
+    [
+        ("acme-prod", '["acme-prod"]'),
+        ("acme-pord", None),
+        ("configs/acme-prod", None),
+        ("team/acme-prod", None),
+        ("defaults", None),
+        ("--all", None),
+        ("", '["acme-dev", "acme-prod"]'),
+    ],
+)
+def test_a_mistyped_stack_applies_none(tmp_path, stack, chosen):
+    """The step that chooses by hand, run as it stands: a name that is no stack's fails, and chooses nothing."""
+    (tmp_path / "tools").symlink_to(WORKFLOWS[0].parents[2] / "tools")
+    (tmp_path / "configs").mkdir()
+    for name in ("acme-prod", "acme-dev", "defaults"):
+        (tmp_path / "configs" / f"{name}.yaml").touch()
+    workflow = yaml.safe_load(next(path for path in WORKFLOWS if path.name == "apply.yml").read_text())
+    [script] = [step["run"] for step in workflow["jobs"]["stacks"]["steps"] if step.get("id") == "matrix"]
+    output = tmp_path / "output"
+    given = {"EVENT": "workflow_dispatch", "BEFORE": "", "STACK": stack, "GITHUB_OUTPUT": str(output)}
+    done = subprocess.run(
+        ["bash", "-e", "-c", script], cwd=tmp_path, env={**os.environ, **given}, capture_output=True, text=True
+    )
+    if chosen:
+        assert (done.returncode, output.read_text()) == (0, f"stacks={chosen}\n")
+    else:
+        assert done.returncode != 0
+        assert not output.exists()
+        assert stack == "--all" or f"there is no stack '{stack}'; there are acme-dev, acme-prod" in done.stderr
+
+
 def test_actionlint():
     """Finds nothing: actionlint, which knows what a workflow may say."""
     if shutil.which("actionlint") is None:
