@@ -75,9 +75,14 @@ def manifest(arch: str = "arm64", python: str = PYTHON) -> dict[str, str]:
     return {"architecture": arch, "python": python, "lock": lock}
 
 
+def glue_modules() -> dict[str, bytes]:
+    """The Parquet job's modules: name -> content; its script, `runtime/glue/job.py`, is among them."""
+    return _found(MODULES)
+
+
 def glue_zip() -> bytes:
-    """The Parquet job's modules, for --extra-py-files; its script is `runtime/glue/job.py`."""
-    return stored(_found(MODULES))
+    """They as one zip, for --extra-py-files."""
+    return stored(glue_modules())
 
 
 def _found(patterns: Iterable[str]) -> dict[str, bytes]:
