@@ -104,7 +104,7 @@ def _adopted_key(settings: Any, _: Names) -> Rules:
 
 
 def _regions(settings: Any, names: Names) -> Rules:
-    """S3 takes only keys of its own Region; a queue and CloudWatch only topics of theirs."""
+    """S3 takes only keys and receivers of its own Region; a queue and CloudWatch only topics of theirs."""
     existing = settings["logs"].get("existing", {})
     for path, value in (
         (("logs", "encryption", "key_arn"), settings["logs"]["encryption"].get("key_arn")),
@@ -112,6 +112,10 @@ def _regions(settings: Any, names: Names) -> Rules:
         (("logs", "existing", "key_arn"), existing.get("key_arn")),
         (("logs", "existing", "topic_arn"), existing.get("topic_arn")),
         (("alarms", "topic_arn"), settings["alarms"].get("topic_arn")),
+        *(
+            (("logs", "additional_notifications", number, "arn"), receiver["arn"])
+            for number, receiver in enumerate(settings["logs"]["additional_notifications"])
+        ),
     ):
         region = value.split(":")[3] if isinstance(value, str) else names.where.region
         if region != names.where.region:

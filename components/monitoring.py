@@ -72,8 +72,8 @@ class MonitoringArgs(PartArgs):
     """The pipeline's lake. Default: there is none, and tampering is all that is watched."""
     trail_name: NotRequired[pulumi.Input[str] | None]
     """The pipeline's own trail, watched for tampering. Default: none."""
-    log_bucket: NotRequired[pulumi.Input[str] | None]
-    """The pipeline's own log bucket, watched for tampering. Default: none."""
+    buckets: NotRequired[Sequence[pulumi.Input[str]]]
+    """The pipeline's own buckets, watched for tampering. Default: none."""
     log_key_arn: NotRequired[pulumi.Input[str] | None]
     """The KMS key of the log files, watched as the lake's is. Default: none."""
 
@@ -97,13 +97,13 @@ class Monitoring(pulumi.ComponentResource):
         self._subscribe(settings)
         lake = args.get("lake")
         board = self._lake(lake, settings) if lake else None
-        trail, bucket = args.get("trail_name"), args.get("log_bucket")
+        trail, buckets = args.get("trail_name"), args.get("buckets")
         keys = [key for key in (args.get("log_key_arn"), args["lake_key_arn"]) if key is not None]
         if trail is not None:
             arn = pulumi.Output.concat(self._names.where.arn("cloudtrail", "trail/"), trail)
             self._rule("trail-changed", "The trail was changed", changed_trail(trail, arn), CALL_INPUT)
-        if bucket is not None:
-            self._rule("log-bucket-changed", "The log bucket was changed", changed_bucket(bucket), CALL_INPUT)
+        if buckets:
+            self._rule("bucket-changed", "A bucket was changed", changed_bucket(buckets), CALL_INPUT)
         if keys:
             named = pulumi.Output.all(*keys).apply(
                 lambda arns: sorted({n for a in arns for n in (a, a.rpartition("/")[2])})

@@ -78,6 +78,15 @@ def said(args, region: str = "eu-central-1", name: str = "acme") -> list[str]:
         ),
         ({"logs": {"encryption": {"kms": "given", "key_arn": KEY}}}, []),
         (
+            {"logs": {"additional_notifications": [{"arn": TOPIC.replace("central", "west"), "prefix": "b/"}]}},
+            [
+                (
+                    "logs.additionalNotifications[0].arn: is in eu-west-1, but account.region is eu-central-1; name one of"
+                    " eu-central-1"
+                )
+            ],
+        ),
+        (
             {"logs": {"encryption": {"kms": "given", "key_arn": KEY.replace("central", "west")}}},
             ["logs.encryption.keyArn: is in eu-west-1, but account.region is eu-central-1; name one of eu-central-1"],
         ),
