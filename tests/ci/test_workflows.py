@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.conftest import lacking
+
 CI_PAGE = Path(__file__).parents[2] / "docs" / "ci.md"
 WORKFLOWS = sorted((Path(__file__).parents[2] / ".github" / "workflows").glob("*.yml"))
 USES = re.compile(r"^\s*(?:- )?uses: (?P<action>\S+)(?P<comment>.*)$", re.MULTILINE)
@@ -91,10 +93,29 @@ def test_a_mistyped_stack_applies_none(tmp_path, stack, chosen):
         assert stack == "--all" or f"there is no stack '{stack}'; there are acme-dev, acme-prod" in done.stderr
 
 
+def test_ci_runs_what_holds_a_promise():
+    """The tests that docs/security.md names need Pulumi: CI has the program's own version, and lets none of them be skipped."""
+    [job] = yaml.safe_load(next(path for path in WORKFLOWS if path.name == "tests.yml").read_text())["jobs"].values()
+    [install] = [step for step in job["steps"] if step.get("uses", "").startswith("pulumi/actions@")]
+    [run] = [step for step in job["steps"] if step.get("run") == ".ci/run"]
+    assert install["with"] == {"pulumi-version-file": ".pulumi.version"}
+    assert job["steps"].index(install) < job["steps"].index(run)
+    assert run["env"]["TRAILSIGHT_REQUIRE"].split() == ["pulumi", "zizmor"]
+
+
+@pytest.mark.parametrize(("required", "outcome"), [("pulumi zizmor", "failed"), ("", "skipped"), ("zizmor", "skipped")])
+def test_a_required_tool_that_is_missing_fails(monkeypatch, required, outcome):
+    """Only what the environment names is required; a developer's run goes on without."""
+    monkeypatch.setenv("TRAILSIGHT_REQUIRE", required)
+    raised = {"failed": pytest.fail.Exception, "skipped": pytest.skip.Exception}[outcome]
+    with pytest.raises(raised, match="needs the pulumi CLI"):
+        lacking("pulumi", "needs the pulumi CLI")
+
+
 def test_actionlint():
     """Finds nothing: actionlint, which knows what a workflow may say."""
     if shutil.which("actionlint") is None:
-        pytest.skip("needs actionlint")
+        lacking("actionlint", "needs actionlint")
     done = subprocess.run(["actionlint", *map(str, WORKFLOWS)], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -103,7 +124,7 @@ def test_zizmor():
     """Finds nothing: zizmor, which knows how a workflow is attacked; it asks nobody on the net."""
     zizmor = shutil.which("zizmor") or shutil.which("zizmor", path=str(Path(sys.executable).parent))
     if zizmor is None:
-        pytest.skip("needs zizmor")
+        lacking("zizmor", "needs zizmor")
     done = subprocess.run([zizmor, "--offline", *map(str, WORKFLOWS)], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 

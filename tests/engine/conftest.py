@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import lacking
 from tests.engine.cloud import VERSION, Cloud
 from tools import bundle
 
@@ -107,5 +108,5 @@ def cloud():
 @pytest.fixture
 def stack(tmp_path, cloud):
     if shutil.which("pulumi") is None:
-        pytest.skip("needs the pulumi CLI")
+        lacking("pulumi", "needs the pulumi CLI")
     return Stack(tmp_path, cloud)
