@@ -1,7 +1,5 @@
 # Everything CI does is a target here; `make` alone says what there is.
 PYTHON ?= python3
-# Of the interpreter that makes the virtual environment; a bare version (see bundle) does not name one.
-HOST_PYTHON := $(if $(filter 3.%,$(PYTHON)),python3,$(PYTHON))
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
@@ -14,8 +12,8 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
 # The stamps are newer than the locks they were made from, so that an unchanged lock costs nothing the second time.
 $(VENV)/run.stamp: requirements/run.txt requirements/build.txt pyproject.toml
-	@$(HOST_PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Trailsight needs Python 3.11 or newer; name one: make PYTHON=python3.11")'
-	$(HOST_PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Trailsight needs Python 3.11 or newer; name one: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
 	$(PIP) --require-hashes -r requirements/run.txt -r requirements/build.txt
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -24,10 +22,10 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp requirements/dev.txt requirements/spark.txt
 		policies/requirements.txt
 	$(PIP) --require-hashes -r requirements/dev.txt
 	$(PIP) --require-hashes --no-build-isolation -r requirements/spark.txt
-	$(HOST_PYTHON) -m venv $(VENV)/ministack
+	$(PYTHON) -m venv $(VENV)/ministack
 	$(VENV)/ministack/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/ministack.txt
 	@# The policy pack's own environment, only where its test can run: with the CLI.
-	@if command -v pulumi >/dev/null; then $(HOST_PYTHON) -m venv $(VENV)/policies && \
+	@if command -v pulumi >/dev/null; then $(PYTHON) -m venv $(VENV)/policies && \
 		$(VENV)/policies/bin/pip install --quiet --disable-pip-version-check --require-hashes -r policies/requirements.txt; fi
 	@touch $@
 
@@ -86,10 +84,8 @@ lock: ## make the hashed locks in requirements/ anew (needs uv)
 	echo "setuptools>=77" | $(LOCK) - -o requirements/build.txt
 	printf "isal\nmsgspec\n" | $(LOCK) - -c requirements/run.txt --no-annotate -o requirements/lambda.txt
 
-# PYTHON that is a version (make bundle PYTHON=3.14) means Lambda's, whose wheels go into the bundle; else the default.
 ARCH ?= arm64
-LAMBDA_PYTHON := $(or $(filter 3.%,$(PYTHON)),3.13)
 
 .PHONY: bundle
-bundle: $(VENV)/run.stamp ## the flattener's zip for Lambda, build/flattener.zip (ARCH=arm64|x86_64 PYTHON=3.13)
-	$(BIN)/python -m tools.bundle --arch $(ARCH) --python $(LAMBDA_PYTHON) build/flattener.zip
+bundle: $(VENV)/run.stamp ## the flattener's zip for Lambda, build/flattener.zip (ARCH=arm64|x86_64)
+	$(BIN)/python -m tools.bundle --arch $(ARCH) build/flattener.zip

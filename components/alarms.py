@@ -1,4 +1,4 @@
-"""What is watched: the alarms on metrics, and the event patterns with the sentence that each is told by. Pure.
+"""What is watched: the alarms on metrics, and the event patterns, and the sentence that reports each. Pure.
 
 Each has its section in docs/operations.md, named by its message.
 """
@@ -219,8 +219,8 @@ def changed_trail(name: pulumi.Input[str], arn: pulumi.Input[str]) -> dict[str, 
     return _call("cloudtrail", calls, {"$or": [{"requestParameters": {field: [name, arn]}} for field in fields]})
 
 
-def changed_bucket(name: pulumi.Input[str]) -> dict[str, Any]:
-    """Event pattern: somebody deleted the log bucket, or changed who may read it or how long it keeps log files."""
+def changed_bucket(names: Sequence[pulumi.Input[str]]) -> dict[str, Any]:
+    """Event pattern: somebody deleted one of the buckets, or changed who may read it or how long it keeps its files."""
     calls = [
         "DeleteBucket",
         *("PutBucketPolicy", "DeleteBucketPolicy", "PutBucketAcl"),
@@ -232,7 +232,7 @@ def changed_bucket(name: pulumi.Input[str]) -> dict[str, Any]:
         *("PutBucketNotification", "PutBucketNotificationConfiguration"),
         *("PutBucketReplication", "DeleteBucketReplication"),
     ]
-    return _call("s3", calls, {"requestParameters": {"bucketName": [name]}})
+    return _call("s3", calls, {"requestParameters": {"bucketName": [*names]}})
 
 
 def changed_key(names: pulumi.Input[list[str]]) -> dict[str, Any]:

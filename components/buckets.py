@@ -45,9 +45,10 @@ class Bucket(pulumi.ComponentResource):
         super().__init__("trailsight:index:Bucket", name, {}, opts)
         adopted = args["bucket"] if args["adopt"] else None
 
-        def options(*after: pulumi.Resource) -> pulumi.ResourceOptions:
-            return kept(self, args["protect"], adopted, list(after))
-
+        key = args.get("key_arn")
+        # Of the ARN only what makes the key counts here: the bucket is deleted first, and what a destroy leaves of it
+        # can still be read.
+        made_first = pulumi.Output.from_input(key).apply(lambda _: None)
         lock = args.get("object_lock")
         bucket = aws.s3.Bucket(
             name,
@@ -55,8 +56,12 @@ class Bucket(pulumi.ComponentResource):
             force_destroy=False,
             object_lock_enabled=lock is not None,
             tags=args.get("tags"),
-            opts=options(),
+            opts=kept(self, args["protect"], adopted, [made_first]),
         )
+
+        def options(*after: pulumi.Resource) -> pulumi.ResourceOptions:
+            return kept(self, args["protect"], adopted, list(after), guards=bucket)
+
         # One after the other: S3 answers changes of these at the same time with OperationAborted.
         public = aws.s3.BucketPublicAccessBlock(
             f"{name}-public-access",
@@ -79,7 +84,6 @@ class Bucket(pulumi.ComponentResource):
             policy=pulumi.Output.json_dumps(args["policy"]),
             opts=options(ownership),
         )
-        key = args.get("key_arn")
         aws.s3.BucketServerSideEncryptionConfiguration(
             f"{name}-encryption",
             bucket=bucket.bucket,

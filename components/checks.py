@@ -11,6 +11,7 @@ from typing import Any
 from pulumi import Output
 
 from components.combinations import COMBINATIONS
+from components.cron import is_daily
 from components.fields import Field, Path, dotted, fields
 from components.mistakes import Mistake, SettingsError
 from components.names import Names
@@ -66,11 +67,18 @@ def combination_mistakes(settings: CloudTrailPipelineArgs, names: Names, wrong: 
 
 def hints(settings: CloudTrailPipelineArgs, names: Names) -> list[str]:
     """What may go wrong although nothing is refused, a sentence each, for the program to warn of."""
-    job = settings["lake"]["job"]
-    if family(names.where.region) and settings["lake"]["enabled"] and job["glue_version"] != "5.0":
+    lake = settings["lake"]
+    job, found = lake["job"], []
+    if not lake["enabled"]:
+        return []
+    if family(names.where.region) and job["glue_version"] != "5.0":
         unsure = f"whether {names.where.region} has Glue {job['glue_version']} is not confirmed"
-        return [f"lake.job.glueVersion: {unsure}; where it has not, take 5.0"]
-    return []
+        found.append(f"lake.job.glueVersion: {unsure}; where it has not, take 5.0")
+    schedule = lake["catalog"]["crawl_schedule"]
+    key = "job.schedule" if schedule == job["schedule"] else "catalog.crawlSchedule"
+    if not is_daily(schedule):
+        found.append(f"lake.{key}: {schedule} leaves days out, so there is no alarm on a run that does not come")
+    return found
 
 
 def unknown(key: str, known: Iterable[str]) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from components.cron import shortest_gap, starts
+from components.cron import days, is_daily, shortest_gap, starts
 from components.defaults import DEFAULTS
 from components.fields import Path, dotted, fields
 from components.mistakes import Mistake
@@ -104,7 +104,7 @@ def _adopted_key(settings: Any, _: Names) -> Rules:
 
 
 def _regions(settings: Any, names: Names) -> Rules:
-    """S3 takes only keys of its own Region; a queue and CloudWatch only topics of theirs."""
+    """S3 takes only keys and receivers of its own Region; a queue and CloudWatch only topics of theirs."""
     existing = settings["logs"].get("existing", {})
     for path, value in (
         (("logs", "encryption", "key_arn"), settings["logs"]["encryption"].get("key_arn")),
@@ -112,6 +112,10 @@ def _regions(settings: Any, names: Names) -> Rules:
         (("logs", "existing", "key_arn"), existing.get("key_arn")),
         (("logs", "existing", "topic_arn"), existing.get("topic_arn")),
         (("alarms", "topic_arn"), settings["alarms"].get("topic_arn")),
+        *(
+            (("logs", "additional_notifications", number, "arn"), receiver["arn"])
+            for number, receiver in enumerate(settings["logs"]["additional_notifications"])
+        ),
     ):
         region = value.split(":")[3] if isinstance(value, str) else names.where.region
         if region != names.where.region:
@@ -290,6 +294,17 @@ def _tags(settings: Any, _: Names) -> Rules:
             )
 
 
+def _receive_once(settings: Any, _: Names) -> Rules:
+    """SNS subscribes an address once; two subscriptions of it would be one resource under two names."""
+    for key in ("emails", "webhooks"):
+        seen: list[Any] = []
+        for number, address in enumerate(settings["alarms"][key]):
+            if address in seen:
+                first = dotted(("alarms", key, seen.index(address)))
+                yield Mistake(("alarms", key, number), f"is the same as {first}; take one of them out")
+            seen.append(address)
+
+
 def _insights(settings: Any, _: Names) -> Rules:
     trail = settings["trail"]
     if trail["insights"] and trail["management_events"] is ReadWrite.READ:
@@ -344,14 +359,14 @@ def _schedules(settings: Any, _: Names) -> Rules:
     ]
     if crawled and catalog["crawl_schedule"] != job["schedule"]:
         schedules.append((("lake", "catalog", "crawl_schedule"), catalog["crawl_schedule"]))
-    known: dict[Path, list[int]] = {}
+    known: dict[Path, tuple[str, list[int]]] = {}
     for path, schedule in schedules:
         try:
-            gap, known[path] = shortest_gap(schedule), starts(schedule)
+            gap, known[path] = shortest_gap(schedule), (schedule, starts(schedule))
         except ValueError as error:
             yield Mistake(path, f"{error}; correct {schedule}")
             continue
-        if gap < job["timeout_minutes"]:
+        if gap is not None and gap < job["timeout_minutes"]:
             yield Mistake(
                 path,
                 f"starts a run every {gap} minutes, but lake.job.timeoutMinutes lets one take {job['timeout_minutes']};"
@@ -362,7 +377,11 @@ def _schedules(settings: Any, _: Names) -> Rules:
     load: Path = ("lake", "catalog", "crawl_schedule") if crawled else ("lake", "job", "schedule")
     load = load if load in known else ("lake", "job", "schedule")
     compaction: Path = ("lake", "job", "compaction_schedule")
-    if both := set(known.get(load, ())) & set(known.get(compaction, ())):
+    if load not in known or compaction not in known:
+        return
+    (one, minutes), (other, others) = known[load], known[compaction]
+    share_a_day = is_daily(one) or is_daily(other) or days(one) == days(other)
+    if share_a_day and (both := set(minutes) & set(others)):
         yield Mistake(
             compaction,
             f"starts at {min(both) // 60:02}:{min(both) % 60:02} as {dotted(load)} does; Glue lets one of the two wait"
@@ -455,6 +474,7 @@ COMBINATIONS: tuple[Combination, ...] = (
     _receivers,
     _statements,
     _tags,
+    _receive_once,
     _insights,
     _promote,
     _retention,

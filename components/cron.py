@@ -1,13 +1,14 @@
-"""When a Glue cron expression starts: the minutes of a day, taking every day as one of its days."""
+"""When a Glue cron expression starts: the minutes of each of its days, and whether those are all days."""
 
 import re
 from itertools import pairwise
 
 MINUTES_OF_DAY = 24 * 60
+_EVERY = {"*", "?", "*/1", "1/1"}
 
 
 def starts(cron: str) -> list[int]:
-    """The minutes of a day at which a Glue cron expression starts, in order.
+    """The minutes of one of its days at which a Glue cron expression starts, in order.
 
     Raises ValueError for minutes or hours that do not exist.
     """
@@ -17,13 +18,29 @@ def starts(cron: str) -> list[int]:
     ]
 
 
-def shortest_gap(cron: str) -> int:
-    """The fewest minutes between two starts. Raises ValueError as `starts` does.
+def days(cron: str) -> tuple[str, ...]:
+    """Day, month, weekday and year: what a Glue cron expression says of its days, `*` for every one of them.
 
-    >>> shortest_gap("cron(0/20 8-10 * * ? *)")
-    20
+    >>> days("cron(0 3 1/1 * ? *)"), days("cron(0 3 ? * SUN *)")
+    (('*', '*', '*', '*'), ('*', '*', 'SUN', '*'))
     """
-    return min(_gaps(cron))
+    return tuple("*" if field in _EVERY else field for field in cron.removesuffix(")").split()[2:])
+
+
+def is_daily(cron: str) -> bool:
+    """Whether it leaves no day out, as far as can be told without a calendar."""
+    return set(days(cron)) == {"*"}
+
+
+def shortest_gap(cron: str) -> int | None:
+    """The fewest minutes between two starts; None where a calendar would have to tell: one start on some days.
+
+    Raises ValueError as `starts` does.
+
+    >>> shortest_gap("cron(0/20 8-10 * * ? *)"), shortest_gap("cron(0 3 ? * SUN *)")
+    (20, None)
+    """
+    return min(_gaps(cron), default=None)
 
 
 def longest_gap(cron: str) -> int | None:
@@ -32,13 +49,15 @@ def longest_gap(cron: str) -> int | None:
     >>> longest_gap("cron(0/20 8-10 * * ? *)"), longest_gap("cron(0 3 ? * MON-FRI *)")
     (1280, None)
     """
-    daily = set(cron.removesuffix(")").split()[2:]) <= {"*", "?"}
-    return max(_gaps(cron)) if daily else None
+    gaps = _gaps(cron)
+    return max(gaps) if is_daily(cron) else None
 
 
 def _gaps(cron: str) -> list[int]:
+    """Minutes between the starts of one day, and over midnight where there is a next day."""
     found = starts(cron)
-    return [later - earlier for earlier, later in pairwise([*found, found[0] + MINUTES_OF_DAY])]
+    tomorrow = [found[0] + MINUTES_OF_DAY] if is_daily(cron) else []
+    return [later - earlier for earlier, later in pairwise(found + tomorrow)]
 
 
 def _numbers(text: str, limit: int, what: str) -> list[int]:

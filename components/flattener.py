@@ -1,7 +1,7 @@
 """The flattener Lambda: its bundle, its role, its log, and the mapping that feeds it from the queue."""
 
+import json
 import zipfile
-from pathlib import Path
 from typing import NotRequired
 
 import pulumi
@@ -12,17 +12,17 @@ from components.log_groups import log_group
 from components.part import PartArgs
 from components.roles import role
 from components.settings import Architecture, FlattenerSettings
+from tools import bundle
 
-REPO = Path(__file__).parents[1]
-BUNDLE = REPO / "build" / "flattener.zip"
+BUNDLE = bundle.REPO / "build" / "flattener.zip"
 HANDLER = "runtime/lambda/handler.handle"
-RUNTIME = "python3.13"
+RUNTIME = f"python{bundle.PYTHON}"
 BATCHING_WINDOW = 5  # seconds; CloudTrail delivers in bursts, and a message waits for company
 _PREFIX = "TRAILSIGHT_"
 
 
 class BundleError(pulumi.RunError, ValueError):
-    """The bundle is missing, old or made for another processor; the text says what to run."""
+    """The bundle is missing or not of this checkout; the text says what to run."""
 
 
 class FlattenerArgs(PartArgs):
@@ -123,26 +123,35 @@ class Flattener(pulumi.ComponentResource):
 
 
 def check_bundle(architecture: Architecture) -> None:
-    """Raise BundleError unless there is a bundle of this checkout for this processor.
+    """Raise BundleError unless there is a bundle of this checkout, for this processor and the function's Python.
 
-    Lambda would tell of another processor only at the first log file, and of older code never: after an update that
-    forgot `make bundle`, an old flattener would go on beside the new job and the new tables.
+    Lambda would tell of another processor or Python only at the first log file, and of older code never: after an
+    update that forgot `make bundle`, an old flattener would go on beside the new job and the new tables.
     """
     command = f"make bundle ARCH={architecture.value}"
     if not BUNDLE.is_file():
         raise BundleError(f"build/{BUNDLE.name} is missing; make it with `{command}`")
-    machine = {"arm64": "aarch64", "x86_64": "x86_64"}[architecture.value]
+    if wrong := _not_of_this_checkout(architecture.value):
+        raise BundleError(f"build/{BUNDLE.name} {wrong}; make it anew with `{command}`")
+
+
+def _not_of_this_checkout(architecture: str) -> str | None:
+    here, wanted = bundle.sources(), bundle.manifest(architecture, bundle.PYTHON)
     with zipfile.ZipFile(BUNDLE) as archive:
         names = archive.namelist()
-        compiled = [name for name in names if name.endswith(".so")]
-        if other := [name for name in compiled if f"{machine}-linux" not in name and "abi3" not in name]:
-            shows = f"as its {other[0]} shows"
-            raise BundleError(f"build/{BUNDLE.name} is not for {architecture.value}, {shows}; make it with `{command}`")
+        if bundle.MANIFEST not in names:
+            return f"has no {bundle.MANIFEST}, so it is of another version"
+        made: dict[str, str] = json.loads(archive.read(bundle.MANIFEST))
+        for key, what in (("architecture", "is for {}, not for {}"), ("python", "is for Python {}, not for {}")):
+            if made.get(key) != wanted[key]:
+                return what.format(made.get(key), wanted[key])
+        if made.get("lock") != wanted["lock"]:
+            return f"has the wheels of another {bundle.LOCK} than here"
         # Bytecode was made of the sources beside it, and by Lambda's Python: here is none to compare.
-        for name in (name for name in names if name.startswith("runtime/") and not name.endswith(".pyc")):
-            if not _is_current(REPO / name, archive.read(name)):
-                raise BundleError(f"build/{BUNDLE.name} has another {name} than here; make it anew with `{command}`")
-
-
-def _is_current(path: Path, bundled: bytes) -> bool:
-    return path.is_file() and path.read_bytes() == bundled
+        there = {name for name in names if name.startswith("runtime/") and not name.endswith(".pyc")}
+        for name in sorted(here.keys() | there):
+            if name not in there:
+                return f"lacks {name}"
+            if here.get(name) != archive.read(name):
+                return f"has another {name} than here"
+    return None

@@ -1,4 +1,4 @@
-"""The way of a new log file to the flattener: queue, dead-letter queue, and what sends to the queue but the bucket."""
+"""How a new log file reaches the flattener: the queue, its dead-letter queue, every sender but the bucket itself."""
 
 from typing import Any, NotRequired
 

@@ -37,6 +37,7 @@ from components.alarms import (
 )
 from components.console import Console
 from components.graphs import dashboard
+from components.parameters import Parameter
 from components.part import TAG, PartArgs
 from components.settings import AlarmSettings
 
@@ -71,8 +72,8 @@ class MonitoringArgs(PartArgs):
     """The pipeline's lake. Default: there is none, and tampering is all that is watched."""
     trail_name: NotRequired[pulumi.Input[str] | None]
     """The pipeline's own trail, watched for tampering. Default: none."""
-    log_bucket: NotRequired[pulumi.Input[str] | None]
-    """The pipeline's own log bucket, watched for tampering. Default: none."""
+    buckets: NotRequired[Sequence[pulumi.Input[str]]]
+    """The pipeline's own buckets, watched for tampering. Default: none."""
     log_key_arn: NotRequired[pulumi.Input[str] | None]
     """The KMS key of the log files, watched as the lake's is. Default: none."""
 
@@ -96,13 +97,13 @@ class Monitoring(pulumi.ComponentResource):
         self._subscribe(settings)
         lake = args.get("lake")
         board = self._lake(lake, settings) if lake else None
-        trail, bucket = args.get("trail_name"), args.get("log_bucket")
+        trail, buckets = args.get("trail_name"), args.get("buckets")
         keys = [key for key in (args.get("log_key_arn"), args["lake_key_arn"]) if key is not None]
         if trail is not None:
             arn = pulumi.Output.concat(self._names.where.arn("cloudtrail", "trail/"), trail)
             self._rule("trail-changed", "The trail was changed", changed_trail(trail, arn), CALL_INPUT)
-        if bucket is not None:
-            self._rule("log-bucket-changed", "The log bucket was changed", changed_bucket(bucket), CALL_INPUT)
+        if buckets:
+            self._rule("bucket-changed", "A bucket was changed", changed_bucket(buckets), CALL_INPUT)
         if keys:
             named = pulumi.Output.all(*keys).apply(
                 lambda arns: sorted({n for a in arns for n in (a, a.rpartition("/")[2])})
@@ -159,15 +160,17 @@ class Monitoring(pulumi.ComponentResource):
 
     def _subscribe(self, settings: AlarmSettings) -> None:
         for email in settings["emails"]:
-            # Named by a hash: a list in another order changes nothing, and no address stands in a URN.
-            mark = hashlib.sha256(email.encode()).hexdigest()[:8]
             aws.sns.TopicSubscription(
-                f"{self._name}-email-{mark}", topic=self.topic_arn, protocol="email", endpoint=email, opts=self._here
+                f"{self._name}-email-{_mark(email)}",
+                topic=self.topic_arn,
+                protocol="email",
+                endpoint=email,
+                opts=self._here,
             )
         for number, webhook in enumerate(settings["webhooks"]):
             # A webhook's address is its password.
             aws.sns.TopicSubscription(
-                f"{self._name}-webhook-{number}",
+                f"{self._name}-webhook-{_mark(webhook) or number}",
                 topic=self.topic_arn,
                 protocol="https",
                 endpoint=pulumi.Output.secret(webhook),
@@ -276,3 +279,14 @@ class Monitoring(pulumi.ComponentResource):
             tags=self._tags,
             opts=pulumi.ResourceOptions(parent=self, depends_on=self._published),
         )
+
+
+def _mark(address: pulumi.Input[str]) -> str:
+    """What a subscription is named by: of the address or its parameter alone, so that no address stands in a URN.
+
+    By its place in the list, one that moves up would be subscribed under another's name. SNS gives such a second
+    Subscribe the first one's ARN, and Pulumi, deleting what is no longer named, would unsubscribe it. Empty for an
+    output that says nothing of itself.
+    """
+    known = address.path if isinstance(address, Parameter) else address
+    return hashlib.sha256(known.encode()).hexdigest()[:8] if isinstance(known, str) else ""

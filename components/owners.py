@@ -15,8 +15,15 @@ BEFORE, AFTER = "before the first `pulumi up`", "after the first `pulumi up`"
 
 
 def bucket(names: Names, name: str, owner: str, prefix: str, notification: Notification) -> list[str]:
-    """For the owner of an existing log bucket in another account; `prefix` is what stands before AWSLogs/."""
+    """For the owner of an existing log bucket; `prefix` is what stands before AWSLogs/."""
     where = names.where
+    if notification is Notification.EVENTBRIDGE:
+        # It puts one configuration in place of the whole one, and nothing else tells whether EventBridge is on:
+        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-event-notifications-eventbridge.html
+        seen = f"`aws s3api get-bucket-notification-configuration --bucket {name}` shows"
+        command = f"aws s3api put-bucket-notification-configuration --bucket {name} --notification-configuration"
+        unless = f"unless {seen} EventBridgeConfiguration; what else it shows must be in this one too:"
+        return [f"# account {owner}, {BEFORE}, {unless}", f"{command} '{json.dumps({'EventBridgeConfiguration': {}})}'"]
     if owner == where.account:
         return []
     arn, role = where.bucket(name), {"AWS": names.role_arn("flattener")}
@@ -53,7 +60,9 @@ def topic(names: Names, arn: str | None) -> list[str]:
     label = f"--label {names.part('subscribes', 80)}"
     who = f"--aws-account-id {where.account} --action-name Subscribe"
     command = f"aws sns add-permission --region {where.region} --topic-arn {arn} {label} {who}"
-    return [f"# account {_account(arn)}, {BEFORE}:", command]
+    # https://docs.aws.amazon.com/controltower/latest/controlreference/mandatory-controls.html
+    towers = ", as the role AWSControlTowerExecution, since no other may" if ":aws-controltower-" in arn else ""
+    return [f"# account {_account(arn)}, {BEFORE}{towers}:", command]
 
 
 def given_key(where: Where, arn: str, statements: Sequence[Document]) -> list[str]:

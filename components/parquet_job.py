@@ -1,7 +1,5 @@
 """The Parquet job on Glue: its scripts, its role, its logs, and when it runs."""
 
-from pathlib import Path
-
 import pulumi
 import pulumi_aws as aws
 
@@ -12,8 +10,7 @@ from components.part import PartArgs
 from components.roles import role
 from components.settings import JobSettings
 from runtime.glue import deployment
-
-REPO = Path(__file__).parents[1]
+from tools import bundle
 
 
 class ParquetJobArgs(PartArgs):
@@ -63,22 +60,25 @@ class ParquetJob(pulumi.ComponentResource):
         )
         lake = f"s3://{args['lake_bucket']}"
 
+        modules = dict(sorted(bundle.glue_modules().items()))
+        assets: dict[str, pulumi.Asset | pulumi.Archive] = {
+            file: pulumi.FileAsset(str(bundle.REPO / file)) for file in modules
+        }
+
         def uploaded(
-            part: str, file: str, paths: list[str], source: pulumi.Asset | pulumi.Archive
+            part: str, file: str, content: dict[str, bytes], source: pulumi.Asset | pulumi.Archive
         ) -> pulumi.Output[str]:
-            content = [(path, (REPO / path).read_bytes()) for path in paths]
-            key = put(f"{name}-{part}", self, args["lake_bucket"], file, content, source, args["after"])
+            key = put(f"{name}-{part}", self, args["lake_bucket"], file, content.items(), source, args["after"])
             return pulumi.Output.concat(lake, "/", key)
 
-        script = uploaded("script", "job.py", [deployment.SCRIPT], pulumi.FileAsset(str(REPO / deployment.SCRIPT)))
-        files = sorted(str(path.relative_to(REPO)) for pattern in deployment.MODULES for path in REPO.glob(pattern))
-        archive = pulumi.AssetArchive({file: pulumi.FileAsset(str(REPO / file)) for file in files})
-        library = uploaded("library", "trailsight.zip", files, archive)
+        at = deployment.SCRIPT
+        script = uploaded("script", "job.py", {at: modules[at]}, assets[at])
+        library = uploaded("library", "trailsight.zip", modules, pulumi.AssetArchive(assets))
         own = {"days": str(settings["days"]), "promote": ",".join(args["promote"]), "custom-logGroup-prefix": prefix}
         arguments = deployment.default_arguments(
             f"{lake}/{policies.FLATFILES.rstrip('/')}",
             lake,
-            "",
+            library,
             f"{lake}/{policies.TEMPORARY}",
             **{key: value for key, value in own.items() if value},
         )
@@ -97,7 +97,7 @@ class ParquetJob(pulumi.ComponentResource):
             # A compaction that meets a load waits for 15 minutes before it fails, and only without retries:
             # https://docs.aws.amazon.com/glue/latest/dg/job-run-statuses.html
             job_run_queuing_enabled=True,
-            default_arguments={**arguments, "--extra-py-files": library},
+            default_arguments=arguments,
             tags=tags,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[rights]),
         )

@@ -93,11 +93,13 @@ class CloudTrailPipeline(pulumi.ComponentResource):
         if trail:
             outputs["trail_arn"] = trail.arn
             shown["trail"] = trail.arn.apply(links.trail)
+        own = [log_bucket.name] if log_bucket else []
         lake_key, watched = None, None
         if lake["enabled"]:
             lake_key = self._key("lake", lake["encryption"], policies.lake_key(names.where), lake["protect"])
             made, watched = self._lake(lake, lake_key, log_name, log_key, f"{prefix}AWSLogs/", log_bucket, links, shown)
             outputs |= made
+            own.append(made["lake_bucket"])
         elif log_bucket:
             self._notify(log_name, None, [log_bucket.policy])
         monitoring = Monitoring(
@@ -106,7 +108,7 @@ class CloudTrailPipeline(pulumi.ComponentResource):
                 "settings": settings["alarms"],
                 "lake": watched,
                 "trail_name": trail.name if trail else None,
-                "log_bucket": log_bucket.name if log_bucket else None,
+                "buckets": own,
                 "log_key_arn": log_key,
                 **self._part(lake_key),
             },

@@ -392,11 +392,11 @@ class AlarmSettings(TypedDict, total=False):
     webhooks: list[Input[str]]
     """HTTPS endpoints that are subscribed to the alarm topic. Default: none."""
     queue_age_minutes: int
-    """The oldest log file may wait so long. Default: 60."""
+    """Minutes that the oldest log file may wait before the alarm. Default: 60."""
     stale_hours: int
-    """So long may pass without a new flat file or a run of the Parquet job, once there was one. Default: 6."""
+    """Hours without a new flat file or run of the Parquet job, counted from the first, before the alarm. Default: 6."""
     quarantined_records: int
-    """So many records may be set aside in an hour. Default: 0."""
+    """Records that may be set aside in an hour without an alarm. Default: 0."""
     budget: BudgetSettings
     """A monthly budget. Default: none."""
 

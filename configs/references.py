@@ -5,6 +5,8 @@ from typing import Any, TypeVar, cast
 
 import pulumi
 
+from components.parameters import Parameter
+
 Settings = TypeVar("Settings")
 
 
@@ -19,7 +21,7 @@ class Reference:
 
 
 def resolve(settings: Settings, opts: pulumi.InvokeOptions) -> Settings:
-    """A copy of settings with a secret Output for every Reference; `opts` carries the stack's provider."""
+    """A copy of settings with a Parameter for every Reference; `opts` carries the stack's provider."""
     return cast("Settings", _resolve(settings, opts))
 
 
@@ -28,7 +30,7 @@ def _resolve(value: Any, opts: pulumi.InvokeOptions) -> Any:
         import pulumi_aws as aws
 
         parameter = aws.ssm.get_parameter_output(name=value.path, with_decryption=True, opts=opts)
-        return pulumi.Output.secret(parameter.value)
+        return Parameter(value.path, parameter.value)
     if isinstance(value, dict):
         return {key: _resolve(item, opts) for key, item in value.items()}
     if isinstance(value, list):

@@ -6,6 +6,7 @@ policy pack has an environment of its own.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -27,17 +28,32 @@ _WORKGROUP = "aws:athena/workgroup:Workgroup"
 _FUNCTION = "aws:lambda/function:Function"
 _LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 _ROLE = "aws:iam/role:Role"
-_DOCUMENTS = {
-    _BUCKET_POLICY: "policy",
-    _KEY: "policy",
-    _ROLE: "assumeRolePolicy",
-    "aws:iam/policy:Policy": "policy",
-    "aws:iam/rolePolicy:RolePolicy": "policy",
-    "aws:kms/keyPolicy:KeyPolicy": "policy",
-    "aws:sns/topicPolicy:TopicPolicy": "policy",
-    "aws:sqs/queuePolicy:QueuePolicy": "policy",
+_TOPIC = "aws:sns/topic:Topic"
+_TOPIC_POLICY = "aws:sns/topicPolicy:TopicPolicy"
+_KEY_POLICY = "aws:kms/keyPolicy:KeyPolicy"
+_PRESENT = {
+    "aws:s3/bucketV2:BucketV2": _BUCKET,
+    "aws:s3/bucketAclV2:BucketAclV2": "aws:s3/bucketAcl:BucketAcl",
+    "aws:s3/bucketServerSideEncryptionConfigurationV2:BucketServerSideEncryptionConfigurationV2": _ENCRYPTION,
 }
-_KEY_POLICIES = (_KEY, "aws:kms/keyPolicy:KeyPolicy")
+"""Types by an earlier name -> by the present one."""
+DOCUMENTS = {
+    _BUCKET: ("policy",),
+    _BUCKET_POLICY: ("policy",),
+    _KEY: ("policy",),
+    _KEY_POLICY: ("policy",),
+    _QUEUE: ("policy",),
+    _ROLE: ("assumeRolePolicy", "inlinePolicies"),
+    _TOPIC: ("policy",),
+    _TOPIC_POLICY: ("policy",),
+    "aws:iam/groupPolicy:GroupPolicy": ("policy",),
+    "aws:iam/policy:Policy": ("policy",),
+    "aws:iam/rolePolicy:RolePolicy": ("policy",),
+    "aws:iam/userPolicy:UserPolicy": ("policy",),
+    "aws:sqs/queuePolicy:QueuePolicy": ("policy",),
+}
+"""Type -> its properties that are a policy document, or a list of names with documents."""
+_KEY_POLICIES = (_KEY, _KEY_POLICY)
 _BLOCKED = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
 _PRIVATE_ACLS = (None, "private", "log-delivery-write", "bucket-owner-full-control")
 TAGGED = {
@@ -62,22 +78,28 @@ TAGGED = {
     "aws:quicksight/dataSet:DataSet",
     "aws:quicksight/dataSource:DataSource",
     "aws:quicksight/folder:Folder",
-    "aws:sns/topic:Topic",
+    _TOPIC,
 }
-# EventBridge does not say for whom it publishes to a topic; a condition would drop every message in silence:
-# https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html
+# EventBridge does not say for whom it publishes to a topic, or uses its key; a condition would drop every message in
+# silence: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html
 _SILENT = ["events.amazonaws.com"]
+_SILENT_TO = (_TOPIC, _TOPIC_POLICY, *_KEY_POLICIES)
+# Those that hold only if the key is there: neither `...Not...`, nor `...IfExists`, nor `ForAllValues:`.
+_POSITIVE = re.compile(r"(foranyvalue:)?(string(equals|like|equalsignorecase)|arn(equals|like))", re.IGNORECASE)
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html: those with more than a year to go
 _RUNTIMES = ("python3.12", "python3.13", "python3.14")
 
 
 def statements(kind: str, inputs: Inputs) -> list[Inputs]:
-    """The statements of the policy document of a resource; none if it has no document."""
-    document = inputs.get(_DOCUMENTS.get(kind, ""))
-    if document is None:
-        return []
-    read = json.loads(document) if isinstance(document, str) else document
-    return _list(read["Statement"])
+    """The statements of the policy documents of a resource; none if it has no document."""
+    found = []
+    for key in DOCUMENTS.get(_PRESENT.get(kind, kind), ()):
+        for one in _list(inputs.get(key)):
+            named = key == "inlinePolicies" and isinstance(one, Mapping)
+            document = one.get("policy") if named else one
+            read = json.loads(document) if isinstance(document, str) else document
+            found += _list(read["Statement"]) if read else []
+    return found
 
 
 def _list(value: Any) -> list[Any]:
@@ -94,6 +116,7 @@ def _allows(kind: str, inputs: Inputs) -> Iterator[tuple[str, Inputs]]:
 def public_access(kind: str, name: str, inputs: Inputs) -> list[str]:
     """Nothing is open to everybody: buckets block public access, policies and permissions name who may."""
     wrong = []
+    kind = _PRESENT.get(kind, kind)
     if kind == _BLOCK:
         wrong += [f"{name}: {key} must be true" for key in _BLOCKED if inputs.get(key) is not True]
     if kind in (_BUCKET, "aws:s3/bucketAcl:BucketAcl") and inputs.get("acl") not in _PRIVATE_ACLS:
@@ -106,23 +129,42 @@ def public_access(kind: str, name: str, inputs: Inputs) -> list[str]:
         if "NotPrincipal" in statement:
             wrong.append(f"{name}: {said} lets all in but a few; name the principal")
         services = _list(principal["Service"]) if isinstance(principal, Mapping) and "Service" in principal else []
-        if services and kind != _ROLE and services != _SILENT and not _has_source(statement):
+        silent = services == _SILENT and kind in _SILENT_TO
+        if services and kind != _ROLE and not silent and not _has_source(statement):
             wrong.append(f"{name}: {said} lets {', '.join(services)} in for any customer of AWS; add aws:SourceArn")
     if kind == "aws:lambda/functionUrl:FunctionUrl" and inputs.get("authorizationType") != "AWS_IAM":
         wrong.append(f"{name}: the function's URL must ask for AWS_IAM")
-    if kind == "aws:lambda/permission:Permission" and not inputs.get("sourceArn"):
-        wrong.append(f"{name}: anything of {inputs.get('principal')} may call the function; add sourceArn")
+    if kind == "aws:lambda/permission:Permission":
+        if inputs.get("principal") == "*":
+            wrong.append(f"{name}: everybody may call the function; name the principal")
+        elif not inputs.get("sourceArn"):
+            wrong.append(f"{name}: anything of {inputs.get('principal')} may call the function; add sourceArn")
     return wrong
 
 
 def _has_source(statement: Inputs) -> bool:
-    keys = {key.lower() for values in statement.get("Condition", {}).values() for key in values}
-    return bool(keys & {"aws:sourcearn", "aws:sourceaccount", "aws:sourceorgid"})
+    """Whether a condition says for whom a service acts, so that it holds for nobody else."""
+    return any(
+        all(_is_somebody(key.lower(), str(value)) for value in _list(values))
+        for operator, keys in statement.get("Condition", {}).items()
+        if _POSITIVE.fullmatch(operator)
+        for key, values in keys.items()
+    )
+
+
+def _is_somebody(key: str, value: str) -> bool:
+    if key == "aws:sourcearn":
+        # The ARN of a bucket has no account, but a name that nobody else can have.
+        parts = value.split(":", 5)
+        account, resource = parts[4:] if len(parts) == 6 else ("", "")
+        return not re.search(r"[*?]", account) if account else resource[:1] not in ("", "*", "?")
+    return key in ("aws:sourceaccount", "aws:sourceorgid") and not re.search(r"[*?]", value)
 
 
 def encryption(kind: str, name: str, inputs: Inputs) -> list[str]:
     """What is stored is encrypted, and keys rotate. Log groups, Glue and topics without a key are left to AWS's own."""
     wrong = []
+    kind = _PRESENT.get(kind, kind)
     if kind == _ENCRYPTION:
         for rule in inputs["rules"]:
             algorithm = (rule.get("applyServerSideEncryptionByDefault") or {}).get("sseAlgorithm")
@@ -148,6 +190,8 @@ _WIDE_POLICIES = ("AdministratorAccess", "PowerUserAccess", "FullAccess")
 def wildcards(kind: str, name: str, inputs: Inputs) -> list[str]:
     """Who may do what is written out: an action or resource is * only where AWS has no name for it."""
     wrong = []
+    # A key's own account, which its policy must name; no check knows which that is, but a second one is another's.
+    accounts = {one for _, s in _allows(kind, inputs) if "kms:*" in _list(s.get("Action", [])) for one in _aws(s)}
     for said, statement in _allows(kind, inputs):
         wrong += [
             f"{name}: {said} has {key}; list what is allowed"
@@ -158,7 +202,7 @@ def wildcards(kind: str, name: str, inputs: Inputs) -> list[str]:
         wrong += [
             f"{name}: {said} allows {action}; list the actions"
             for action in wide
-            if not _may_be_wide(kind, statement, action)
+            if not _may_be_wide(kind, statement, action, accounts)
         ]
         if "*" in _list(statement.get("Resource", [])) and not _needs_no_resource(kind, statement):
             wrong.append(f"{name}: {said} allows its actions on every resource; name them")
@@ -171,15 +215,20 @@ def wildcards(kind: str, name: str, inputs: Inputs) -> list[str]:
     return wrong
 
 
-def _may_be_wide(kind: str, statement: Inputs, action: str) -> bool:
+def _aws(statement: Inputs) -> list[str]:
+    """The AWS principals of a statement."""
+    principal = statement.get("Principal")
+    return _list(principal["AWS"]) if isinstance(principal, Mapping) and "AWS" in principal else []
+
+
+def _may_be_wide(kind: str, statement: Inputs, action: str, accounts: set[str]) -> bool:
     if kind not in _KEY_POLICIES:
         return False
     # An account that its key's policy gives less can lose the key:
     # https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html
-    principal = statement.get("Principal")
     if action == "kms:*":
-        named = _list(principal["AWS"]) if isinstance(principal, Mapping) and list(principal) == ["AWS"] else [""]
-        return all(one.endswith(":root") for one in named)
+        alone = list(statement.get("Principal") or []) == ["AWS"] and len(accounts) == 1
+        return alone and all(one.endswith(":root") for one in accounts)
     # Services use it with and without plaintext:
     # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-kms-key-policy-for-cloudtrail.html
     return action == "kms:GenerateDataKey*"
@@ -203,7 +252,7 @@ def log_retention(kind: str, name: str, inputs: Inputs) -> list[str]:
 def tags(kind: str, name: str, inputs: Inputs) -> list[str]:
     """What can carry tags carries `trailsight`, by which costs are counted."""
     carried = {**(inputs.get("tags") or {}), **(inputs.get("tagsAll") or {})}
-    return [f"{name}: the tag {TAG} is missing"] if kind in TAGGED and not carried.get(TAG) else []
+    return [f"{name}: the tag {TAG} is missing"] if _PRESENT.get(kind, kind) in TAGGED and not carried.get(TAG) else []
 
 
 def lambda_runtime(kind: str, name: str, inputs: Inputs) -> list[str]:
@@ -224,7 +273,7 @@ def check(kind: str, name: str, inputs: Inputs) -> list[str]:
 
 def check_stack(resources: Iterable[Resource]) -> list[str]:
     """Each bucket has its guards: public access block, owner-enforced objects, encryption, a TLS-only policy."""
-    known = list(resources)
+    known = [(_PRESENT.get(kind, kind), name, inputs) for kind, name, inputs in resources]
     by_bucket = {
         (kind, str(inputs["bucket"])): inputs
         for kind, _, inputs in known

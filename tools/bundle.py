@@ -3,11 +3,14 @@
 The same checkout and the same release of Python give the same bytes on any machine. Files are stored, not compressed:
 compressors differ from machine to machine, and Lambda unpacks the zip anyway.
 Lambda cannot keep bytecode beside the sources, so its zip brings it, and a cold start compiles nothing. That is the one
-part that follows the interpreter: it is there if this machine has the Python that the bundle is for.
+part that follows the interpreter: it is there if this machine has the Python that the bundle is for. Its manifest says
+what it was made for and of which lock, so that the program can refuse one that is not of this checkout.
 """
 
 import argparse
+import hashlib
 import io
+import json
 import shutil
 import subprocess
 import sys
@@ -21,6 +24,9 @@ from runtime.glue.deployment import MODULES
 REPO = Path(__file__).parents[1]
 SOURCES = ("runtime/__init__.py", "runtime/events/*.py", "runtime/lambda/*.py")
 LOCK = "requirements/lambda.txt"
+PYTHON = "3.13"
+"""The version of Python that the function runs on."""
+MANIFEST = "bundle.json"
 LIMIT = 5_000_000
 MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}  # as Lambda names them, and as wheels do
 # Lambda's runtimes from python3.12 on are Amazon Linux 2023, which has glibc 2.34.
@@ -33,9 +39,9 @@ class BundleError(RuntimeError):
     """The bundle cannot be made; the text says why."""
 
 
-def bundle(target: Path, arch: str = "arm64", python: str = "3.13") -> int:
+def bundle(target: Path, arch: str = "arm64", python: str = PYTHON) -> int:
     """Write the zip for an architecture and a version of Python; returns its size in bytes. Raises BundleError."""
-    files = _sources(SOURCES)
+    files = sources()
     with tempfile.TemporaryDirectory() as folder:
         for wheel in _wheels(Path(folder), arch, python):
             with zipfile.ZipFile(wheel) as archive:
@@ -48,7 +54,8 @@ def bundle(target: Path, arch: str = "arm64", python: str = "3.13") -> int:
             f"Cold starts will take some 50 ms longer; install python{python} and make the bundle again.\n"
         )
     files |= compiled
-    content = _zipped(files)
+    files[MANIFEST] = json.dumps(manifest(arch, python), indent=1).encode()
+    content = stored(files)
     if len(content) > LIMIT:
         raise BundleError(f"{target} would have {len(content):,} bytes, above {LIMIT:,}: look at what {LOCK} brings")
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -58,12 +65,28 @@ def bundle(target: Path, arch: str = "arm64", python: str = "3.13") -> int:
     return len(content)
 
 
+def sources() -> dict[str, bytes]:
+    """Our own modules in the bundle: name -> content."""
+    return _found(SOURCES)
+
+
+def manifest(arch: str = "arm64", python: str = PYTHON) -> dict[str, str]:
+    """What a bundle of this checkout says of itself, its modules aside."""
+    lock = hashlib.sha256((REPO / LOCK).read_bytes()).hexdigest()
+    return {"architecture": arch, "python": python, "lock": lock}
+
+
+def glue_modules() -> dict[str, bytes]:
+    """The Parquet job's modules: name -> content; its script, `runtime/glue/job.py`, is among them."""
+    return _found(MODULES)
+
+
 def glue_zip() -> bytes:
-    """The Parquet job's modules, for --extra-py-files; its script is `runtime/glue/job.py`."""
-    return _zipped(_sources(MODULES))
+    """They as one zip, for --extra-py-files."""
+    return stored(glue_modules())
 
 
-def _sources(patterns: Iterable[str]) -> dict[str, bytes]:
+def _found(patterns: Iterable[str]) -> dict[str, bytes]:
     return {path.relative_to(REPO).as_posix(): path.read_bytes() for name in patterns for path in REPO.glob(name)}
 
 
@@ -110,7 +133,8 @@ def _compiled(files: Mapping[str, bytes], python: str) -> dict[str, bytes]:
         return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*.pyc")}
 
 
-def _zipped(files: Mapping[str, bytes]) -> bytes:
+def stored(files: Mapping[str, bytes]) -> bytes:
+    """A zip of these files, always the same bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as out:
         for name in sorted(files):
@@ -143,7 +167,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.bundle", description=__doc__)
     parser.add_argument("target", type=Path)
     parser.add_argument("--arch", default="arm64", choices=MACHINES)
-    parser.add_argument("--python", default="3.13", help="version of Lambda's Python (3.13)")
+    parser.add_argument("--python", default=PYTHON, help=f"version of Lambda's Python ({PYTHON})")
     options = parser.parse_args()
     try:
         size = bundle(options.target, options.arch, options.python)

@@ -1,5 +1,7 @@
 """Which stacks a change can touch: changed files on standard input, a JSON list of stacks on standard output.
 
+`--all` and `--only` ask for stacks by name and read nothing.
+
 A stack is a file `configs/<stack>.yaml` other than `defaults.yaml`. A path that is not known to be harmless counts as
 code and selects every stack: a preview too many costs a minute, one too few hides a change.
 """
@@ -42,13 +44,20 @@ def main() -> None:
     """Read paths, print stacks."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--configs", type=Path, default=Path("configs"), help="folder of the stacks' files")
-    parser.add_argument("--all", action="store_true", help="every stack, whatever has changed")
+    named = parser.add_mutually_exclusive_group()
+    named.add_argument("--all", action="store_true", help="every stack, whatever has changed")
+    named.add_argument("--only", metavar="STACK", help="this stack, whatever has changed; it must be one")
     arguments = parser.parse_args()
     try:
         stacks = stacks_of(arguments.configs)
     except ValueError as error:
         sys.exit(str(error))
-    chosen = stacks if arguments.all else select(sys.stdin.read().splitlines(), stacks)
+    if arguments.only is not None:
+        if arguments.only not in stacks:
+            sys.exit(f"there is no stack {arguments.only!r}; there are {', '.join(stacks) or 'none'}")
+        chosen = [arguments.only]
+    else:
+        chosen = stacks if arguments.all else select(sys.stdin.read().splitlines(), stacks)
     sys.stdout.write(json.dumps(chosen) + "\n")
 
 

@@ -57,7 +57,7 @@ def test_a_name_that_could_be_code_is_refused(tmp_path):
         stacks_of(tmp_path)
 
 
-@pytest.mark.parametrize(("flags", "chosen"), [([], ["a"]), (["--all"], ["a", "b"])])
+@pytest.mark.parametrize(("flags", "chosen"), [([], ["a"]), (["--all"], ["a", "b"]), (["--only=b"], ["b"])])
 def test_command(tmp_path, flags, chosen):
     """The command prints a JSON list, which is what a workflow's matrix takes."""
     (tmp_path / "a.yaml").touch()

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from components.flattener import RUNTIME
+from tests.conftest import lacking
 
 CI_PAGE = Path(__file__).parents[2] / "docs" / "ci.md"
 WORKFLOWS = sorted((Path(__file__).parents[2] / ".github" / "workflows").glob("*.yml"))
@@ -75,10 +76,62 @@ def test_the_bundle_is_made_by_lambdas_python(name):
     assert [[f"python{version}" for version in found] for found in versions] == [[RUNTIME, f"python{tested[0][0]}"]]
 
 
+@pytest.mark.parametrize(
+    ("stack", "chosen"),
+    [
+        ("acme-prod", '["acme-prod"]'),
+        ("acme-pord", None),
+        ("configs/acme-prod", None),
+        ("team/acme-prod", None),
+        ("defaults", None),
+        ("--all", None),
+        ("", '["acme-dev", "acme-prod"]'),
+    ],
+)
+def test_a_mistyped_stack_applies_none(tmp_path, stack, chosen):
+    """The step that chooses by hand, run as it stands: a name that is no stack's fails, and chooses nothing."""
+    (tmp_path / "tools").symlink_to(WORKFLOWS[0].parents[2] / "tools")
+    (tmp_path / "configs").mkdir()
+    for name in ("acme-prod", "acme-dev", "defaults"):
+        (tmp_path / "configs" / f"{name}.yaml").touch()
+    workflow = yaml.safe_load(next(path for path in WORKFLOWS if path.name == "apply.yml").read_text())
+    [script] = [step["run"] for step in workflow["jobs"]["stacks"]["steps"] if step.get("id") == "matrix"]
+    output = tmp_path / "output"
+    given = {"EVENT": "workflow_dispatch", "BEFORE": "", "STACK": stack, "GITHUB_OUTPUT": str(output)}
+    done = subprocess.run(
+        ["bash", "-e", "-c", script], cwd=tmp_path, env={**os.environ, **given}, capture_output=True, text=True
+    )
+    if chosen:
+        assert (done.returncode, output.read_text()) == (0, f"stacks={chosen}\n")
+    else:
+        assert done.returncode != 0
+        assert not output.exists()
+        assert stack == "--all" or f"there is no stack '{stack}'; there are acme-dev, acme-prod" in done.stderr
+
+
+def test_ci_runs_what_holds_a_promise():
+    """The tests that docs/security.md names need Pulumi: CI has the program's own version, and lets none of them be skipped."""
+    [job] = yaml.safe_load(next(path for path in WORKFLOWS if path.name == "tests.yml").read_text())["jobs"].values()
+    [install] = [step for step in job["steps"] if step.get("uses", "").startswith("pulumi/actions@")]
+    [run] = [step for step in job["steps"] if step.get("run") == ".ci/run"]
+    assert install["with"] == {"pulumi-version-file": ".pulumi.version"}
+    assert job["steps"].index(install) < job["steps"].index(run)
+    assert run["env"]["TRAILSIGHT_REQUIRE"].split() == ["pulumi", "zizmor"]
+
+
+@pytest.mark.parametrize(("required", "outcome"), [("pulumi zizmor", "failed"), ("", "skipped"), ("zizmor", "skipped")])
+def test_a_required_tool_that_is_missing_fails(monkeypatch, required, outcome):
+    """Only what the environment names is required; a developer's run goes on without."""
+    monkeypatch.setenv("TRAILSIGHT_REQUIRE", required)
+    raised = {"failed": pytest.fail.Exception, "skipped": pytest.skip.Exception}[outcome]
+    with pytest.raises(raised, match="needs the pulumi CLI"):
+        lacking("pulumi", "needs the pulumi CLI")
+
+
 def test_actionlint():
     """Finds nothing: actionlint, which knows what a workflow may say."""
     if shutil.which("actionlint") is None:
-        pytest.skip("needs actionlint")
+        lacking("actionlint", "needs actionlint")
     done = subprocess.run(["actionlint", *map(str, WORKFLOWS)], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -87,7 +140,7 @@ def test_zizmor():
     """Finds nothing: zizmor, which knows how a workflow is attacked; it asks nobody on the net."""
     zizmor = shutil.which("zizmor") or shutil.which("zizmor", path=str(Path(sys.executable).parent))
     if zizmor is None:
-        pytest.skip("needs zizmor")
+        lacking("zizmor", "needs zizmor")
     done = subprocess.run([zizmor, "--offline", *map(str, WORKFLOWS)], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -1,6 +1,6 @@
 """Fixtures of the components' tests: a bundle that exists, and a way to run a pipeline."""
 
-import zipfile
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,14 +10,14 @@ import pytest
 from components import flattener
 from components.pipeline import CloudTrailPipeline
 from tests.components.recorder import Stack, run
+from tools import bundle as bundles
 
 
 @pytest.fixture(autouse=True)
 def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A bundle that holds no wheel, so that it is for every processor, and the handler as it is here."""
+    """A bundle of this checkout for arm64, its wheels left out: making one takes a package index."""
     path = tmp_path / "flattener.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.write(flattener.REPO / "runtime/lambda/handler.py", "runtime/lambda/handler.py")
+    path.write_bytes(bundles.stored(bundles.sources() | {bundles.MANIFEST: json.dumps(bundles.manifest()).encode()}))
     monkeypatch.setattr(flattener, "BUNDLE", path)
     return path
 

@@ -30,6 +30,7 @@ class Registered:
     import_id: str
     provider: str
     depends_on: tuple[str, ...]
+    deleted_with: str
     urn: str
 
     def json(self, key: str) -> Any:
@@ -121,6 +122,7 @@ class _Monitor(mocks.MockMonitor):
                 request.importId,
                 request.provider,
                 tuple(request.dependencies),
+                request.deletedWith,
                 response.urn,
             )
         )

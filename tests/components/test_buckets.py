@@ -53,6 +53,31 @@ def test_keys_survive_with_their_buckets(deploy: Any) -> None:
         assert (key.inputs["enableKeyRotation"], key.inputs["deletionWindowInDays"]) == (True, 30)
 
 
+def test_an_unprotected_bucket_never_loses_its_guards_or_its_key(deploy: Any) -> None:
+    """Destroy deletes what depends first: a bucket that is not empty, and so stays, would be left open and unreadable.
+
+    Its guards are deleted with it only, and its key after it.
+    """
+    own = {"protect": False, "encryption": {"kms": KmsMode.CREATE}}
+    stack = deploy(
+        {
+            "logs": {
+                **own,
+                "object_lock": {"mode": LockMode.GOVERNANCE, "days": 365},
+                "access_logs": {"bucket": "access"},
+            },
+            "lake": own,
+        }
+    )
+    for name in ("acme-prod-logs", "acme-prod-lake"):
+        bucket, key = part(stack, name, ""), stack["aws:kms/key:Key", f"{name}-key"]
+        guards = [stack[child] for child in stack.children(name) if child != (bucket.type, bucket.name)]
+        assert len(guards) == (8 if name == "acme-prod-logs" else 6)
+        assert {guard.deleted_with for guard in guards} == {bucket.urn}
+        assert key.urn in bucket.depends_on
+        assert (bucket.deleted_with, key.deleted_with) == ("", "")
+
+
 def test_unprotected_when_asked(deploy: Any) -> None:
     """Both `protect: false` make a stack that can be destroyed, trail and all, for trials."""
     stack = deploy({"logs": {"protect": False}, "lake": {"protect": False}})

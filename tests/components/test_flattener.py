@@ -1,6 +1,7 @@
 """The flattener as deployed: the bundle and environment that the code wants, and a mapping that loses nothing."""
 
 import importlib
+import json
 import sys
 import zipfile
 from pathlib import Path
@@ -14,7 +15,8 @@ from components.rules import RULES, Between
 from components.settings import Architecture, KmsMode
 from runtime.events.columns import PROMOTE
 from tests.components.recorder import Stack
-from tests.conftest import ARCH
+from tests.conftest import ARCH, VERSION
+from tools import bundle as bundles
 
 FUNCTION = ("aws:lambda/function:Function", "acme-prod-flattener")
 settings = importlib.import_module("runtime.lambda.settings")
@@ -113,40 +115,60 @@ def test_missing_bundle(deploy: Any, bundle: Path) -> None:
     assert [r.type for r in stack if r.type.startswith("aws:")] == []
 
 
-def test_bundle_for_another_processor(deploy: Any, bundle: Path) -> None:
-    """A bundle for another processor is refused before Lambda fails at its first log file."""
-    with zipfile.ZipFile(bundle, "w") as archive:
-        archive.writestr("isal/isal_zlib.cpython-313-aarch64-linux-gnu.so", "")
-    deploy()
-    with pytest.raises(
-        BundleError, match="is not for x86_64, as its isal/.* shows; make it with `make bundle ARCH=x86"
-    ):
-        deploy({"lake": {"flattener": {"architecture": Architecture.X86_64}}})
+def made(path: Path, files: dict[str, bytes | None] | None = None, **says: str) -> None:
+    """A bundle whose manifest `says` something else, or that has these files (None: has them not)."""
+    manifest = json.dumps(bundles.manifest() | says).encode()
+    all_files = bundles.sources() | {bundles.MANIFEST: manifest} | (files or {})
+    path.write_bytes(bundles.stored({name: content for name, content in all_files.items() if content is not None}))
 
 
 @pytest.mark.parametrize(
-    ("name", "content"),
-    [("runtime/lambda/handler.py", "# of last month"), ("runtime/lambda/renamed_since.py", "")],
-    ids=["changed", "gone"],
+    ("says", "files", "wrong"),
+    [
+        ({"architecture": "x86_64"}, {}, "is for x86_64, not for arm64"),
+        ({"python": "3.14"}, {}, "is for Python 3.14, not for 3.13"),
+        ({"lock": "0" * 64}, {}, "has the wheels of another requirements/lambda.txt than here"),
+        ({}, {"bundle.json": None}, "has no bundle.json, so it is of another version"),
+        ({}, {"runtime/lambda/handler.py": b"# of last month"}, "has another runtime/lambda/handler.py than here"),
+        ({}, {"runtime/lambda/renamed_since.py": b""}, "has another runtime/lambda/renamed_since.py than here"),
+        ({}, {"runtime/events/flat.py": None}, "lacks runtime/events/flat.py"),
+    ],
+    ids=["processor", "Python", "wheels", "no manifest", "changed", "gone here", "missing"],
 )
-def test_bundle_of_another_version(deploy: Any, bundle: Path, name: str, content: str) -> None:
-    """After an update without `make bundle` the old flattener is refused, not deployed beside the new job."""
-    with zipfile.ZipFile(bundle, "w") as archive:
-        archive.writestr(name, content)
-    with pytest.raises(
-        BundleError,
-        match=f"^build/flattener.zip has another {name} than here; make it anew with `make bundle ARCH=arm64`$",
-    ):
-        deploy()
+def test_a_bundle_of_another_checkout_processor_or_python_is_refused(
+    deploy: Any, bundle: Path, says: dict[str, str], files: dict[str, bytes | None], wrong: str
+) -> None:
+    """Before anything is made: after an update without `make bundle` an old flattener would go on beside the new job."""
+    made(bundle, files, **says)
+    stack = Stack()
+    with pytest.raises(BundleError) as caught:
+        deploy(into=stack)
+    assert str(caught.value) == f"build/flattener.zip {wrong}; make it anew with `make bundle ARCH=arm64`"
+    assert [r.type for r in stack if r.type.startswith("aws:")] == []
 
 
-def test_the_real_bundle_is_taken(zipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What `make bundle` makes of this checkout, bytecode and all, is no other version."""
+def test_a_bundle_for_x86_is_taken_for_x86(deploy: Any, bundle: Path) -> None:
+    """The processor is the setting's."""
+    made(bundle, architecture="x86_64")
+    deploy({"lake": {"flattener": {"architecture": Architecture.X86_64}}})
+
+
+def test_the_real_bundle_is_taken_for_its_own_python(zipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `make bundle` makes of this checkout, bytecode and all, is no other version, but may be another Python's."""
     assert [
         name for name in zipfile.ZipFile(zipped).namelist() if name.startswith("runtime/") and name.endswith(".pyc")
     ]
     monkeypatch.setattr(flattener, "BUNDLE", zipped)
+    if VERSION != bundles.PYTHON:
+        with pytest.raises(BundleError, match=f" is for Python {VERSION}, not for 3.13;"):
+            flattener.check_bundle(Architecture(ARCH))
+    monkeypatch.setattr(bundles, "PYTHON", VERSION)
     flattener.check_bundle(Architecture(ARCH))
+
+
+def test_the_function_runs_on_the_bundles_python(deploy: Any) -> None:
+    """One version says both which wheels are bundled and which Python Lambda starts."""
+    assert deploy()[FUNCTION].inputs["runtime"] == f"python{bundles.PYTHON}"
 
 
 def test_bundle_stands_where_make_puts_it() -> None:

@@ -15,7 +15,8 @@ from components import monitoring as m
 from components import policies
 from components.defaults import complete
 from components.names import Names, Where
-from components.settings import CatalogMode, ImportMode
+from components.settings import CatalogMode, ImportMode, Notification, TrailMode
+from configs.references import Reference, resolve
 from runtime.glue.arguments import ARGUMENTS
 from runtime.glue.metrics import Metrics
 from tests.components.recorder import Stack, run
@@ -58,13 +59,13 @@ def monitor(
 
     def program() -> None:
         args: m.MonitoringArgs = {
-            "settings": settings,
+            "settings": resolve(settings, pulumi.InvokeOptions()),
             "names": Names("acme-prod", Where("aws", "amazonaws.com", "111122223333", region)),
             "lake_key_arn": KEY,
             "role_options": {},
             "tags": {"trailsight": "acme-prod"},
             "trail_name": "acme-prod",
-            "log_bucket": "acme-logs",
+            "buckets": ["acme-logs", "acme-lake"],
             "lake": LAKE,
         }
         then(m.Monitoring("acme-prod-alarms", {**args, **more}))
@@ -80,7 +81,7 @@ def stack() -> Stack:
 def test_the_children_are_exactly_these(stack: Stack):
     """One topic with its policy, ten alarms and one for each data set, five rules, a dashboard; no budget unasked."""
     alarms = [*a.alarms(complete({})["alarms"]), "no-new-files", "no-new-run", "refresh-events", "refresh-rules"]
-    rules = ["job-failed", "crawler-failed", "trail-changed", "log-bucket-changed", "key-changed"]
+    rules = ["job-failed", "crawler-failed", "trail-changed", "bucket-changed", "key-changed"]
     expected = {
         ("aws:sns/topic:Topic", "acme-prod-alarms-topic"),
         ("aws:sns/topicPolicy:TopicPolicy", "acme-prod-alarms-topic-policy"),
@@ -95,7 +96,7 @@ def test_the_children_are_exactly_these(stack: Stack):
 
 def test_what_the_pipeline_does_not_own_is_not_watched():
     """Without a trail, a bucket or a key of its own, and without crawlers, there is only the rule on the job."""
-    bare = monitor(trail_name=None, log_bucket=None, lake_key_arn=None, lake={**LAKE, "crawlers": []})
+    bare = monitor(trail_name=None, buckets=[], lake_key_arn=None, lake={**LAKE, "crawlers": []})
     assert [rule.name for rule in bare.of(RULE)] == ["acme-prod-alarms-job-failed"]
     assert "kmsMasterKeyId" not in bare["aws:sns/topic:Topic", "acme-prod-alarms-topic"].inputs
 
@@ -104,7 +105,7 @@ def test_without_a_lake_tampering_is_still_watched():
     """Trail, log bucket and key have their rules; nothing of a lake is watched, and there is nothing to draw."""
     bare = monitor({"budget": {"monthly_usd": 5}}, lake=None)
     assert [rule.name.removeprefix("acme-prod-alarms-") for rule in bare.of(RULE)] == [
-        *("key-changed", "log-bucket-changed", "trail-changed"),
+        *("bucket-changed", "key-changed", "trail-changed"),
     ]
     assert [target.inputs["arn"] for target in bare.of(TARGET)] == [TOPIC] * 3
     assert bare.of(ALARM) == bare.of(DASHBOARD) == []
@@ -300,7 +301,7 @@ FIRES = {
         call("cloudtrail", "PutInsightSelectors", {"trailName": TRAIL, "insightSelectors": []}),
         call("cloudtrail", "RemoveTags", {"resourceId": TRAIL, "tagsList": [{"key": "trailsight"}]}),
     ],
-    "log-bucket-changed": [
+    "bucket-changed": [
         call("s3", name, {"bucketName": "acme-logs", "Host": "acme-logs.s3.eu-central-1.amazonaws.com"})
         for name in (
             "DeleteBucket",
@@ -313,6 +314,10 @@ FIRES = {
             "PutBucketEncryption",
             "DeleteBucketEncryption",
         )
+    ]
+    + [
+        call("s3", "PutBucketLifecycle", {"bucketName": "acme-lake"}),
+        call("s3", "DeleteBucketPolicy", {"bucketName": "acme-lake"}, errorCode="AccessDenied"),
     ],
     "key-changed": [
         call("kms", "ScheduleKeyDeletion", {"keyId": KEY, "pendingWindowInDays": 7}),
@@ -329,7 +334,7 @@ QUIET = {
         call("cloudtrail", "PutEventSelectors", {"trailName": "other"}),
         call("cloudtrail", "DeleteTrail", None, errorCode="AccessDenied"),
     ],
-    "log-bucket-changed": [
+    "bucket-changed": [
         call("s3", "PutBucketPolicy", {"bucketName": "acme-logs-2"}),
         call("s3", "GetBucketPolicy", {"bucketName": "acme-logs"}),
         call("s3", "PutObject", {"bucketName": "acme-logs", "key": "AWSLogs/x"}),
@@ -431,13 +436,35 @@ def test_addresses_are_subscribed_and_webhooks_stay_secret():
     assert not any("acme.example" in one.urn or "hooks" in one.urn for one in stack)
 
 
-def test_emails_in_another_order_change_nothing():
-    """The same addresses give the same resources."""
-    one, other = (
-        monitor({"emails": emails}).urns()
-        for emails in (["a@x.example", "b@x.example"], ["b@x.example", "a@x.example"])
-    )
-    assert one == other
+@pytest.mark.parametrize(
+    ("key", "addresses"),
+    [("emails", ["a@x.example", "b@x.example"]), ("webhooks", ["https://a.example/s", "https://b.example/s"])],
+)
+def test_addresses_in_another_order_change_nothing(key: str, addresses: list[str]):
+    """The same addresses give the same resources with the same endpoints, and one that stays keeps its own."""
+
+    def subscribed(*given: str) -> dict[str, Any]:
+        return {one.urn: one.inputs["endpoint"] for one in monitor({key: list(given)}).of(SUBSCRIPTION)}
+
+    both = subscribed(*addresses)
+    assert len(both) == 2
+    assert subscribed(*reversed(addresses)) == both
+    assert subscribed(addresses[1]).items() < both.items()
+
+
+def test_webhooks_from_parameters_are_named_by_their_paths():
+    """The one that stays keeps its name when the other goes; neither path nor address stands in it."""
+
+    def subscribed(*paths: str) -> dict[str, Any]:
+        made = monitor({"webhooks": [Reference(path) for path in paths]})
+        return {one.urn: one.inputs["endpoint"] for one in made.of(SUBSCRIPTION)}
+
+    both = subscribed("/hook/a", "/hook/b")
+    assert len(both) == 2
+    assert {endpoint["value"] for endpoint in both.values()} == {"https://hooks.acme.example/secret"}
+    assert {endpoint[SECRET] for endpoint in both.values()} == {"1b47061264138c4ac30d75fd1eb44270"}
+    assert {**subscribed("/hook/b"), **subscribed("/hook/a")} == both
+    assert not any("hook/" in urn or "acme.example" in urn for urn in both)
 
 
 def test_the_budget_counts_what_carries_the_pipelines_tag():
@@ -477,6 +504,28 @@ def test_the_crawlers_of_the_catalog_are_watched(deploy):
     assert sorted(pattern["detail"]["crawlerName"]) == sorted(made)
     assert len(made) == 2
     assert "acme-prod-alarms-crawler-failed" not in {rule.name for rule in deploy().of(RULE)}
+
+
+@pytest.mark.parametrize(
+    ("args", "parts"),
+    [
+        ({}, {"logs", "lake"}),
+        ({"lake": {"enabled": False}}, {"logs"}),
+        (
+            {
+                "trail": {"mode": TrailMode.NONE},
+                "logs": {"existing": {"bucket": "theirs", "notification": Notification.EVENTBRIDGE}},
+            },
+            {"lake"},
+        ),
+    ],
+)
+def test_both_own_buckets_are_watched(deploy, args, parts):
+    """The log bucket and the lake, and no bucket of somebody else's."""
+    pattern = deploy(args)[RULE, "acme-prod-alarms-bucket-changed"].json("eventPattern")
+    assert set(pattern["detail"]["requestParameters"]["bucketName"]) == {
+        f"acme-prod-{part}-111122223333-eu-central-1" for part in parts
+    }
 
 
 def test_a_pipeline_without_a_lake_has_its_alarms(deploy):
@@ -581,7 +630,7 @@ def test_unknown_names_still_preview():
                 "role_options": {},
                 "tags": {},
                 "trail_name": unknown,
-                "log_bucket": unknown,
+                "buckets": [unknown, unknown],
                 "lake": {
                     **LAKE,
                     **dict.fromkeys(("dlq_name", "queue_name", "function_name", "job_name"), unknown),

@@ -64,9 +64,27 @@ def test_bucket_topic_and_key_of_three_accounts(deploy: Any) -> None:
 
 
 def test_own_bucket_with_a_foreign_key_and_topic(deploy: Any) -> None:
-    """As in Control Tower's log archive, where the bucket is this account's and key and topic are not."""
+    """The bucket is this account's, and key and topic are not."""
     found = told(deploy(existing(Notification.SNS, account=US, key_arn=key(THIRD), topic_arn=topic(THEM))))
     assert set(found) == {f"{THEM}, {BEFORE}:", f"{THIRD}, {AFTER}:"}
+
+
+def test_eventbridge_is_switched_on_by_the_buckets_owner(deploy: Any) -> None:
+    """In this account too: one command, which puts its configuration in place of the whole one, so that one looks first."""
+    look = "unless `aws s3api get-bucket-notification-configuration --bucket archive` shows EventBridgeConfiguration"
+    assert told(deploy(existing(Notification.EVENTBRIDGE))) == {
+        f"{US}, {BEFORE}, {look}; what else it shows must be in this one too:": (
+            "aws s3api put-bucket-notification-configuration --bucket archive"
+            " --notification-configuration '{\"EventBridgeConfiguration\": {}}'"
+        )
+    }
+
+
+def test_control_towers_topic_takes_a_permission_of_its_own_role_only(deploy: Any) -> None:
+    """A mandatory control denies it to all others, an administrator of the audit account too."""
+    arn = f"arn:aws:sns:eu-central-1:{THEM}:aws-controltower-AllConfigNotifications"
+    [heading] = told(deploy(existing(Notification.SNS, topic_arn=arn)))
+    assert heading == f"{THEM}, {BEFORE}, as the role AWSControlTowerExecution, since no other may:"
 
 
 def test_a_notification_that_we_are_to_own(deploy: Any) -> None:
@@ -80,7 +98,7 @@ def test_a_notification_that_we_are_to_own(deploy: Any) -> None:
     assert asked(found[after]) == READ
 
 
-@pytest.mark.parametrize("notification", list(Notification))
+@pytest.mark.parametrize("notification", [Notification.SNS, Notification.EXCLUSIVE])
 def test_nothing_to_tell_in_the_same_account(deploy: Any, notification: Notification) -> None:
     """The role's own policy is enough for what is this account's."""
     own = {"topic_arn": topic(US)} if notification is Notification.SNS else {}

@@ -1,6 +1,8 @@
 """The job as deployed: arguments that it takes, scripts that stay, one run at a time."""
 
+import io
 import re
+import zipfile
 from typing import Any
 
 import pytest
@@ -8,9 +10,9 @@ import pytest
 from components.settings import CatalogMode, KmsMode
 from runtime.events.columns import PROMOTE
 from runtime.glue.arguments import Options, parse
-from runtime.glue.deployment import MODULES
 from tests.conftest import REPO
 from tests.glue.permissions import documented, folder
+from tools.bundle import glue_zip
 
 JOB = ("aws:glue/job:Job", "acme-prod-parquet")
 OBJECT = "aws:s3/bucketObjectv2:BucketObjectv2"
@@ -104,10 +106,12 @@ def test_temporary_files_go(deploy: Any) -> None:
 
 
 def test_the_library_holds_the_jobs_modules(deploy: Any) -> None:
-    """The zip mirrors the repo and has every module that the job is tested with."""
+    """The zip mirrors the repo and has every module of the zip that the job is tested with, and no other."""
     archive = deploy()[OBJECT, "acme-prod-parquet-library"].inputs["source"]["assets"]
-    assert {"runtime/glue/job.py", "runtime/events/columns.py", "runtime/__init__.py"} <= set(archive)
-    assert len(archive) >= len(MODULES)
+    assert {name: asset["path"] for name, asset in archive.items()} == {
+        name: str(REPO / name) for name in zipfile.ZipFile(io.BytesIO(glue_zip())).namelist()
+    }
+    assert {"runtime/glue/job.py", "runtime/events/columns.py", "runtime/folder.py"} <= set(archive)
 
 
 def test_logs_with_an_end(deploy: Any) -> None:

@@ -86,7 +86,7 @@ def test_no_typed_partition(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 _RUN = """
-import datetime, json, sys, zipfile
+import datetime, json, sys
 from pathlib import Path
 
 class Day(datetime.date):
@@ -102,8 +102,10 @@ class Moment(datetime.datetime):
 datetime.date, datetime.datetime = Day, Moment
 sys.path.insert(0, sys.argv[1])
 from components import flattener
+from tools import bundle
 flattener.BUNDLE = Path(sys.argv[2])
-zipfile.ZipFile(flattener.BUNDLE, "w").close()
+files = bundle.sources() | {bundle.MANIFEST: json.dumps(bundle.manifest()).encode()}
+flattener.BUNDLE.write_bytes(bundle.stored(files))
 from components.pipeline import CloudTrailPipeline
 from configs.loader import load
 from configs.model import pipeline_args

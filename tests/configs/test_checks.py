@@ -5,7 +5,7 @@ import pytest
 
 from components.checks import check, hints, mistakes
 from components.combinations import COMBINATIONS
-from components.cron import shortest_gap
+from components.cron import longest_gap, shortest_gap
 from components.defaults import complete
 from components.mistakes import SettingsError
 from components.names import Names, Where
@@ -77,6 +77,15 @@ def said(args, region: str = "eu-central-1", name: str = "acme") -> list[str]:
             ["logs.encryption.keyArn: has no effect with logs.encryption.kms: create; say given, or take the key out"],
         ),
         ({"logs": {"encryption": {"kms": "given", "key_arn": KEY}}}, []),
+        (
+            {"logs": {"additional_notifications": [{"arn": TOPIC.replace("central", "west"), "prefix": "b/"}]}},
+            [
+                (
+                    "logs.additionalNotifications[0].arn: is in eu-west-1, but account.region is eu-central-1; name one of"
+                    " eu-central-1"
+                )
+            ],
+        ),
         (
             {"logs": {"encryption": {"kms": "given", "key_arn": KEY.replace("central", "west")}}},
             ["logs.encryption.keyArn: is in eu-west-1, but account.region is eu-central-1; name one of eu-central-1"],
@@ -322,6 +331,27 @@ def said(args, region: str = "eu-central-1", name: str = "acme") -> list[str]:
         (
             {
                 "lake": {
+                    "job": {
+                        "schedule": "cron(0 3 ? * MON *)",
+                        "compaction_schedule": "cron(0 3 ? * SUN *)",
+                        "timeout_minutes": 2000,
+                    }
+                }
+            },
+            [],
+        ),
+        (
+            {"lake": {"job": {"schedule": "cron(0 3 ? * SUN *)", "compaction_schedule": "cron(0 3 ? * SUN *)"}}},
+            [
+                (
+                    "lake.job.compactionSchedule: starts at 03:00 as lake.job.schedule does; Glue lets one of the two wait"
+                    " 15 minutes and then fails it; take another minute"
+                )
+            ],
+        ),
+        (
+            {
+                "lake": {
                     "job": {"compaction_schedule": "cron(5 3 ? * SUN *)"},
                     "catalog": {"mode": "crawled", "crawl_schedule": "cron(5 0/3 * * ? *)"},
                 }
@@ -375,6 +405,18 @@ def said(args, region: str = "eu-central-1", name: str = "acme") -> list[str]:
             {"tags": {"app": "trailsight", "owner": "x", "App": "y"}},
             ["tags.App: differs from tags.app only by case, which IAM takes for the same; keep one"],
         ),
+        (
+            {"alarms": {"emails": ["a@x.example", "b@x.example", "a@x.example"]}},
+            ["alarms.emails[2]: is the same as alarms.emails[0]; take one of them out"],
+        ),
+        (
+            {"alarms": {"webhooks": ["https://x.example/s", Reference("/a"), Reference("/a"), "https://x.example/s"]}},
+            [
+                "alarms.webhooks[2]: is the same as alarms.webhooks[1]; take one of them out",
+                "alarms.webhooks[3]: is the same as alarms.webhooks[0]; take one of them out",
+            ],
+        ),
+        ({"alarms": {"webhooks": ["https://x.example/s", Reference("/a"), Reference("/b")]}}, []),
         (
             {"tags": {"trailsight": "x"}},
             ["tags.trailsight: is the pipeline's own tag, whose value is its name; take another key"],
@@ -599,8 +641,42 @@ def test_no_rule_fails_of_sound_settings() -> None:
         ("cron(0 8-18/2 ? * MON-FRI *)", 120),
         ("cron(* * * * ? *)", 1),
         ("cron(*/45 * * * ? *)", 15),
+        ("cron(30 1,23 1/1 * ? *)", 120),
+        ("cron(30 1,23 ? * SUN *)", 1320),
+        ("cron(30 23 ? * SUN *)", None),
     ],
 )
-def test_the_shortest_gap_between_runs(cron: str, minutes: int) -> None:
-    """Over the hour and over midnight."""
+def test_the_shortest_gap_between_runs(cron: str, minutes: int | None) -> None:
+    """Over the hour, and over midnight where there is a next day."""
     assert shortest_gap(cron) == minutes
+
+
+@pytest.mark.parametrize(
+    ("cron", "minutes"),
+    [
+        ("cron(35 3 * * ? *)", 1440),
+        ("cron(35 3 1/1 * ? *)", 1440),
+        ("cron(35 3 ? * */1 *)", 1440),
+        ("cron(35 3 ? 1/1 1/1 *)", 1440),
+        ("cron(35 3 2/1 * ? *)", None),
+        ("cron(35 3 ? * MON *)", None),
+        ("cron(35 3 * 1-6 ? *)", None),
+    ],
+)
+def test_the_longest_gap_between_runs(cron: str, minutes: int | None) -> None:
+    """Known where every day counts, as the console writes it too."""
+    assert longest_gap(cron) == minutes
+
+
+def test_who_leaves_days_out_is_told_that_there_is_no_alarm() -> None:
+    """On a run that does not come; a daily schedule as the console writes it has one."""
+    names = Names("acme", Where("", "", "111122223333", "eu-central-1"))
+    without = "leaves days out, so there is no alarm on a run that does not come"
+    for schedule, expected in (
+        ("cron(0 3 ? * MON *)", [f"lake.job.schedule: cron(0 3 ? * MON *) {without}"]),
+        ("cron(0 3 1/1 * ? *)", []),
+    ):
+        assert hints(complete({"lake": {"job": {"schedule": schedule}}}), names) == expected
+    crawled = {"catalog": {"mode": "crawled", "crawl_schedule": "cron(0 3 1 * ? *)"}}
+    assert hints(complete({"lake": crawled}), names) == [f"lake.catalog.crawlSchedule: cron(0 3 1 * ? *) {without}"]
+    assert hints(complete({"lake": {"enabled": False, "job": {"schedule": "cron(0 3 ? * MON *)"}}}), names) == []

@@ -5,15 +5,16 @@ import os
 import shutil
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import lacking
 from tests.engine.cloud import VERSION, Cloud
+from tools import bundle
 
 REPO = Path(__file__).parents[2]
-PROGRAM = ("__main__.py", "Pulumi.yaml", "components", "configs", "runtime")
+PROGRAM = ("__main__.py", "Pulumi.yaml", "components", "configs", "requirements", "runtime", "tools")
 CONFIG = """\
 account: {id: "111122223333", region: eu-central-1}
 logs: {encryption: {kms: create}}
@@ -55,8 +56,8 @@ class Stack:
             copy(REPO / name, self.folder / name)
         (self.folder / ".venv-pulumi").symlink_to(sys.prefix)
         (self.folder / "build").mkdir()
-        with zipfile.ZipFile(self.folder / "build" / "flattener.zip", "w") as bundle:
-            bundle.write(REPO / "runtime/lambda/handler.py", "runtime/lambda/handler.py")
+        files = bundle.sources() | {bundle.MANIFEST: json.dumps(bundle.manifest()).encode()}
+        (self.folder / "build" / "flattener.zip").write_bytes(bundle.stored(files))
         self.configure(CONFIG)
 
     def configure(self, text: str) -> None:
@@ -107,5 +108,5 @@ def cloud():
 @pytest.fixture
 def stack(tmp_path, cloud):
     if shutil.which("pulumi") is None:
-        pytest.skip("needs the pulumi CLI")
+        lacking("pulumi", "needs the pulumi CLI")
     return Stack(tmp_path, cloud)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import lacking
 from tests.engine.conftest import REPO, Stack
 
 ENVIRONMENT = Path(sys.prefix) / "policies"  # apart: pulumi-policy wants an older protobuf than the program
@@ -20,7 +21,7 @@ pulumi_aws.s3.Bucket("stray", bucket="stray", opts=pulumi.ResourceOptions(provid
 def guarded(stack: Stack) -> Stack:
     """The stack, with the pack beside the program and its environment in place of the one that docs/security.md makes."""
     if not ENVIRONMENT.is_dir():
-        pytest.skip("needs the pack's environment: `make test` makes it where there is a pulumi CLI")
+        lacking("pulumi", "needs the pack's environment: `make test` makes it where there is a pulumi CLI")
     ignored = shutil.ignore_patterns(".venv-pulumi", "__pycache__")
     shutil.copytree(REPO / "policies", stack.folder / "policies", ignore=ignored)
     (stack.folder / "policies" / ".venv-pulumi").symlink_to(ENVIRONMENT)

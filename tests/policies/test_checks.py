@@ -1,6 +1,9 @@
 """The checks pass what the examples deploy and find each thing that they are there for; the pack runs them all."""
 
+import importlib
+import inspect
 import json
+import re
 import runpy
 import sys
 from collections.abc import Iterator
@@ -19,9 +22,10 @@ from tests.components.test_pipeline import EXAMPLES, example
 PACK = Path(checks.__file__).parent
 BLOCK = dict.fromkeys(("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"), True)
 ROOT = {"AWS": "arn:aws:iam::111122223333:root"}
-SNS = {"Service": "sns.amazonaws.com"}
+SNS, EVENTS = {"Service": "sns.amazonaws.com"}, {"Service": "events.amazonaws.com"}
 SOURCE = {"ArnEquals": {"aws:SourceArn": "arn:aws:sns:eu-central-1:111122223333:x"}}
 TOPIC_POLICY, ROLE_POLICY = "aws:sns/topicPolicy:TopicPolicy", "aws:iam/rolePolicy:RolePolicy"
+TOPIC, BUCKET, BUCKET_V2 = "aws:sns/topic:Topic", "aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2"
 KEY, QUEUE, FUNCTION = "aws:kms/key:Key", "aws:sqs/queue:Queue", "aws:lambda/function:Function"
 WORKGROUP, PERMISSION = "aws:athena/workgroup:Workgroup", "aws:lambda/permission:Permission"
 LOG_GROUP, URL = "aws:cloudwatch/logGroup:LogGroup", "aws:lambda/functionUrl:FunctionUrl"
@@ -104,6 +108,86 @@ CASES: list[tuple[Check, str, dict[str, Any], dict[str, Any], str]] = [
         stated(Principal={"Service": ["events.amazonaws.com", "sns.amazonaws.com"]}, Condition=None),
         "x: statement One lets events.amazonaws.com, sns.amazonaws.com in for any customer of AWS; add aws:SourceArn",
     ),
+    *(
+        (
+            checks.public_access,
+            QUEUE,
+            stated(Condition=good),
+            stated(Condition=bad),
+            "x: statement One lets sns.amazonaws.com in for any customer of AWS; add aws:SourceArn",
+        )
+        for good, bad in (
+            ({"ArnLike": {"aws:SourceArn": "arn:aws:s3:::logs"}}, {"ArnLike": {"aws:SourceArn": "arn:aws:s3:::*"}}),
+            (SOURCE, {"ArnLike": {"aws:SourceArn": "arn:aws:sns:eu-central-1:*:x"}}),
+            (SOURCE, {"ArnLike": {"aws:SourceArn": "*"}}),
+            (SOURCE, {"ArnLike": {"aws:SourceArn": ["arn:aws:s3:::logs", "*"]}}),
+            (
+                {"StringEquals": {"aws:SourceAccount": "111122223333"}},
+                {"StringNotEquals": {"aws:SourceAccount": "111122223333"}},
+            ),
+            ({"StringLike": {"aws:SourceOrgID": "o-abc"}}, {"StringLike": {"aws:SourceAccount": "*"}}),
+            (
+                {"ForAnyValue:StringEquals": {"aws:SourceAccount": "111122223333"}},
+                {"ForAllValues:StringEquals": {"aws:SourceAccount": "111122223333"}},
+            ),
+            (SOURCE, {"StringEqualsIfExists": {"aws:SourceAccount": "111122223333"}}),
+        )
+    ),
+    *(
+        (
+            checks.public_access,
+            kind,
+            stated(Principal=EVENTS),
+            stated(Principal=EVENTS, Condition=None),
+            "x: statement One lets events.amazonaws.com in for any customer of AWS; add aws:SourceArn",
+        )
+        for kind in (QUEUE, "aws:sqs/queuePolicy:QueuePolicy", "aws:s3/bucketPolicy:BucketPolicy")
+    ),
+    *(
+        (
+            checks.public_access,
+            kind,
+            stated(),
+            stated(Principal="*"),
+            "x: statement One lets everybody in; name the principal",
+        )
+        for kind in (QUEUE, TOPIC, BUCKET, BUCKET_V2)
+    ),
+    (
+        checks.public_access,
+        BUCKET_V2,
+        {"acl": "private"},
+        {"acl": "public-read"},
+        "x: the ACL public-read opens the bucket; leave it out",
+    ),
+    *(
+        (
+            checks.public_access,
+            PERMISSION,
+            {"principal": "s3.amazonaws.com", "sourceArn": "arn:aws:s3:::x"},
+            {"principal": "*", **more},
+            "x: everybody may call the function; name the principal",
+        )
+        for more in ({}, {"sourceArn": "arn:aws:s3:::x"})
+    ),
+    *(
+        (
+            checks.wildcards,
+            kind,
+            stated(),
+            stated(Action="s3:*"),
+            "x: statement One allows s3:*; list the actions",
+        )
+        for kind in ("aws:iam/userPolicy:UserPolicy", "aws:iam/groupPolicy:GroupPolicy")
+    ),
+    (
+        checks.wildcards,
+        "aws:iam/role:Role",
+        {"inlinePolicies": [{"name": "a", **stated()}]},
+        {"inlinePolicies": [{"name": "a", **stated()}, {"name": "b", **stated(Action="s3:*")}]},
+        "x: statement One allows s3:*; list the actions",
+    ),
+    (checks.tags, BUCKET_V2, {"tags": {"trailsight": "a"}}, {"tags": {}}, "x: the tag trailsight is missing"),
     (
         checks.public_access,
         URL,
@@ -190,7 +274,12 @@ CASES: list[tuple[Check, str, dict[str, Any], dict[str, Any], str]] = [
             stated(Principal=more, Action="kms:*", Resource="*"),
             "x: statement One allows kms:*; list the actions",
         )
-        for more in (SNS, {**ROOT, **SNS}, {"AWS": [ROOT["AWS"], "arn:aws:iam::111122223333:role/x"]})
+        for more in (
+            SNS,
+            {**ROOT, **SNS},
+            {"AWS": [ROOT["AWS"], "arn:aws:iam::111122223333:role/x"]},
+            {"AWS": [ROOT["AWS"], "arn:aws:iam::999988887777:root"]},
+        )
     ),
     (
         checks.wildcards,
@@ -241,6 +330,28 @@ def test_each_check(one: Check, kind: str, good: dict[str, Any], bad: dict[str, 
     assert sentence in check(kind, "x", bad)
 
 
+NO_DOCUMENTS = {
+    "archivePolicy",
+    "deliveryPolicy",
+    "forceDetachPolicies",
+    "recrawlPolicy",
+    "redriveAllowPolicy",
+    "redrivePolicy",
+    "schemaChangePolicy",
+}
+
+
+@pytest.mark.parametrize("kind", sorted({*checks.DOCUMENTS, *checks.TAGGED}))
+def test_every_policy_document_is_read(kind: str) -> None:
+    """Whatever the provider calls a policy, of the types that the pack knows, but for what only sounds like one."""
+    module, name = re.fullmatch(r"aws:(\w+)/\w+:(\w+)", kind).groups()
+    service = importlib.import_module(f"pulumi_aws.{module if module != 'lambda' else 'lambda_'}")
+    taken = inspect.signature(getattr(service, name)._internal_init).parameters
+    there = {re.sub(r"_(\w)", lambda match: match[1].upper(), key) for key in taken}
+    documents = {key for key in there if re.search(r"[pP]olic(y|ies)$", key)} - NO_DOCUMENTS
+    assert documents == set(checks.DOCUMENTS.get(kind, ()))
+
+
 def test_every_check_has_cases() -> None:
     """No check goes without a bad resource that it finds."""
     assert {case[0] for case in CASES} == set(CHECKS)
@@ -282,6 +393,14 @@ GUARDS = {
 }
 
 
+IN_ORDER = (
+    PUBLIC_BLOCK,
+    ENCRYPTION,
+    "aws:s3/bucketOwnershipControls:BucketOwnershipControls",
+    "aws:s3/bucketPolicy:BucketPolicy",
+)
+
+
 @pytest.mark.parametrize("kind", GUARDS)
 def test_a_bucket_without_a_guard(kind: str, stacks: dict[str, Stack], monkeypatch: pytest.MonkeyPatch) -> None:
     """A stack in which one bucket lacks one guard is refused, with the bucket's name, though the other has it."""
@@ -289,6 +408,11 @@ def test_a_bucket_without_a_guard(kind: str, stacks: dict[str, Stack], monkeypat
     less = [one for one in resources if not (one[0] == kind and one[1].startswith("minimal-lake"))]
     assert len(less) == len(resources) - 1
     assert check_stack(less) == [f"minimal-lake: {GUARDS[kind]}"]
+
+
+def test_a_bucket_by_its_earlier_name_needs_its_guards_too() -> None:
+    """pulumi-aws 6 called it BucketV2, and 7 still takes that."""
+    assert check_stack([(BUCKET_V2, "b", {"bucket": "b"})]) == [f"b: {GUARDS[kind]}" for kind in IN_ORDER]
 
 
 def test_objects_of_other_owners(stacks: dict[str, Stack], monkeypatch: pytest.MonkeyPatch) -> None:

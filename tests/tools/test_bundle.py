@@ -66,7 +66,15 @@ def test_it_holds_the_event_row_the_function_and_two_wheels(zipped):
     tops = {
         re.sub(r"-[\d.]+\.dist-info", "", "/".join(n.split("/")[: 2 if n.startswith("runtime/") else 1])) for n in names
     }
-    assert tops == {"isal", "msgspec", "runtime/__init__.py", "runtime/__pycache__", "runtime/events", "runtime/lambda"}
+    assert tops == {
+        "bundle.json",
+        "isal",
+        "msgspec",
+        "runtime/__init__.py",
+        "runtime/__pycache__",
+        "runtime/events",
+        "runtime/lambda",
+    }
     assert [n for n in names if n.endswith(".pyi") or "test" in n] == []
     modes = {Path(entry.filename).suffix == ".so": entry.external_attr >> 16 for entry in entries}
     assert modes == {True: 0o755, False: 0o644}
@@ -102,7 +110,7 @@ def test_a_python_that_is_not_here_is_named(tmp_path, monkeypatch, capsys):
     said = r"no bytecode in the bundle: .* there is no python3\.99 here\. .*install python3\.99 .*\n"
     assert re.fullmatch(said, capsys.readouterr().err)
     with zipfile.ZipFile(tmp_path / "x.zip") as archive:
-        assert [name for name in archive.namelist() if not name.endswith(".py")] == []
+        assert [name for name in archive.namelist() if not name.endswith(".py")] == ["bundle.json"]
 
 
 def test_the_lock_is_the_projects_own():
