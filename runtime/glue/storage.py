@@ -137,7 +137,9 @@ class _Folder:
             target.parent.mkdir(parents=True, exist_ok=True)
         for source, target in left:
             source.replace(target)
-        for folder in {target.parent for _, target in left}:
+        # A new folder is an entry of the one above it, up to the root.
+        above = {folder for _, target in left for folder in target.parents if folder.is_relative_to(self._root)}
+        for folder in above:
             sync(folder)
 
     def clear(self, path: str) -> None:

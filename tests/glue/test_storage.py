@@ -1,6 +1,7 @@
 """Folder and S3 (moto) behave alike; a run's commit is completed or cleared, and nobody else's files are touched."""
 
 import io
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -166,3 +167,17 @@ def test_a_folder_is_held_by_one(tmp_path):
         pass
     with two.locked():
         pass
+
+
+def test_new_folders_are_on_the_disk_too(tmp_path, monkeypatch):
+    """What appears in a new folder is synced with each folder above it, up to the root: a power cut takes none of them."""
+    place = storage(str(tmp_path / "root"))
+    run = Run(place)
+    place.put(run.staged("new"), b"new")
+    seen, fsync = [], os.fsync
+    monkeypatch.setattr(
+        os, "fsync", lambda handle: (seen.append(os.readlink(f"/proc/self/fd/{handle}")), fsync(handle))
+    )
+    place.publish([(run.staged("new"), "parquettrails/eventdate=2024-05-06/new")])
+    root = tmp_path / "root"
+    assert {str(root), str(root / "parquettrails"), str(root / "parquettrails/eventdate=2024-05-06")} <= set(seen)
