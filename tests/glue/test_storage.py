@@ -176,7 +176,7 @@ def test_new_folders_are_on_the_disk_too(tmp_path, monkeypatch):
     place.put(run.staged("new"), b"new")
     seen, fsync = [], os.fsync
     monkeypatch.setattr(
-        os, "fsync", lambda handle: (seen.append(os.readlink(f"/proc/self/fd/{handle}")), fsync(handle))
+        os, "fsync", lambda handle: (seen.append(str(Path(f"/proc/self/fd/{handle}").readlink())), fsync(handle))
     )
     place.publish([(run.staged("new"), "parquettrails/eventdate=2024-05-06/new")])
     root = tmp_path / "root"
