@@ -41,6 +41,9 @@ def backfill(
     end: ToOption = None,
     account: AccountOption = None,
     region: RegionOption = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Flatten anew what has a flat file already; the next load reads it again.")
+    ] = False,
     rate: RateOption = 50,
     state: Annotated[
         Path | None, typer.Option(help="File that remembers how far this is, to go on after a stop.")
@@ -59,12 +62,14 @@ def backfill(
 
     s3 = _s3(profile, role_arn)
     found = _listing(source, s3, (start, end), account, region, inventory=inventory)
-    progress = State(state, f"{source} {start} {end} {account} {region}")
+    to = f"{' inventory' * inventory}{' replace' * replace} to {queue}"
+    progress = State(state, f"{source} {start} {end} {account} {region}{to}")
     files = left(found.files, progress)
     if dry_run:
         _show_plan(files, found, rate, as_json=as_json)
         return
-    sent = send(files, _Clients(s3).queue(queue), progress, rate=rate, progress=_counter("sent", len(files)))
+    target = _Clients(s3).queue(queue)
+    sent = send(files, target, progress, rate=rate, replace=replace, progress=_counter("sent", len(files)))
     _say({"sent": sent}, f"{sent:,} log files sent to the queue", as_json=as_json)
 
 
@@ -98,7 +103,13 @@ def rebuild(
     clients = _Clients(s3)
     target = clients.queue(queue)
     sent = send(
-        found.files, target, State(None, ""), rate=rate, replace=True, progress=_counter("sent", len(found.files))
+        found.files,
+        target,
+        State(None, ""),
+        rate=rate,
+        replace=True,
+        rebuild=True,
+        progress=_counter("sent", len(found.files)),
     )
     wait_until_empty(target, most_seconds=patience * 3600, progress=_counter("waiting", None))
     run = run_job(job, first.isoformat(), last.isoformat(), clients("glue"), progress=_state)

@@ -226,8 +226,8 @@ class Flattener:
         mark = late.mark(day, self._today())
         if mark is None or mark in self._marks:
             return
-        if ref.replace:
-            # A rebuild's, for the most part. With a mark the next load would read all of it once more.
+        if ref.rebuild:
+            # The job has had these rows. With a mark the next load would read all of them once more.
             before = self._store.metadata(self._ledger_stem(ref, day), ".json", ref, opened.etag, deadline)
             if before is not None and before.get("rows") == str(rows):
                 return

@@ -121,6 +121,14 @@ def test_backfill_sends_each_log_file_once(aws):
     assert "Contents" not in aws.s3.list_objects_v2(Bucket=LAKE)
 
 
+def test_backfill_replaces_where_it_is_told_to(aws):
+    """With --replace, what has a flat file is flattened anew; and it is no rebuild, so that the next load reads it."""
+    done = backfilled(aws, "--from", "2024-05-08", "--replace")
+    assert (done.exit_code, done.stdout) == (0, "4 log files sent to the queue\n"), done.output
+    bodies = sorted(aws.bodies(aws.queue), key=lambda body: body["s3ObjectKey"])
+    assert bodies == [{"s3Bucket": LOGS, "s3ObjectKey": [name], "replace": True} for name in KEYS[8:]]
+
+
 def test_a_stopped_backfill_goes_on_where_it_was(aws, tmp_path, monkeypatch):
     """SQS fails after the first batch; the same command again sends the rest and nothing twice."""
     state = tmp_path / "state.json"
@@ -142,10 +150,15 @@ def test_a_stopped_backfill_goes_on_where_it_was(aws, tmp_path, monkeypatch):
 
 
 def test_a_state_of_another_backfill_is_refused(aws, tmp_path):
-    """A state file is for one command; a damaged one is named."""
+    """A state file is for one source, selection, queue and way to send; a damaged one is named."""
     state = tmp_path / "state.json"
     backfill.State(state, "other").sent("s3://x")
     assert "is the state of another backfill" in str(backfilled(aws, "--state", str(state)).exception)
+    state.unlink()
+    assert backfilled(aws, "--state", str(state)).exit_code == 0
+    assert "is the state of another" in str(backfilled(aws, "--state", str(state), "--replace").exception)
+    staging = ("backfill", f"s3://{LOGS}/AWSLogs", "--queue", aws.dlq, "--state", str(state))
+    assert "is the state of another" in str(trailsight(*staging).exception)
     state.write_text("{")
     assert "is not the state of a backfill" in str(backfilled(aws, "--state", str(state)).exception)
 
@@ -249,7 +262,7 @@ def test_rebuild_flattens_anew_then_has_the_job_replace_the_days(aws, monkeypatc
     polls = []
 
     def drained(self: Queue) -> int:  # the flattener, between the sending and the job
-        polls.append([sent(body) for body in aws.bodies(aws.queue)])
+        polls.append(aws.bodies(aws.queue))
         return 0
 
     monkeypatch.setattr(Queue, "waiting", drained)
@@ -266,7 +279,8 @@ def test_rebuild_flattens_anew_then_has_the_job_replace_the_days(aws, monkeypatc
     )
     done = trailsight(*arguments, "--late", "1")
     assert done.exit_code == 0, done.output
-    assert sorted(polls[0]) == [(name, True) for name in KEYS[:8]]
+    assert sorted(map(sent, polls[0])) == [(name, True) for name in KEYS[:8]]
+    assert all(body["rebuild"] for body in polls[0])
     assert glue.started == [{"JobName": "parquet", "Arguments": {"--rebuild": "2024-05-06..2024-05-06"}}]
 
 
