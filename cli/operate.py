@@ -96,7 +96,7 @@ def rebuild(
 
     first, last = _days(days)
     s3 = _s3(profile, role_arn)
-    found = _listing(source, s3, (first, last + timedelta(days=late)), None, None, inventory=False)
+    found = _listing(source, s3, (first, last + timedelta(days=late)), None, None, bounds="the days or --late")
     if dry_run:
         _show_plan(found.files, found, rate, as_json=as_json)
         return
@@ -194,15 +194,21 @@ def _listing(
     accounts: list[str] | None,
     regions: list[str] | None,
     *,
-    inventory: bool,
+    inventory: bool = False,
+    bounds: str = "--from, --to, --account or --region",
 ) -> "Listing":
+    """Log files to send, at least one; `bounds` is what the user can widen. Raises InputError."""
     from runtime.local.ingest import Selection, listing
+    from runtime.local.inputs import InputError
     from runtime.operations.inventory import listing as of_inventory
 
     if not source.startswith("s3://"):
         raise typer.BadParameter(f"{source}: is not in S3; name s3://bucket/prefix")
     selection = Selection(*days, frozenset(accounts) if accounts else None, frozenset(regions) if regions else None)
-    return of_inventory(source, selection, s3) if inventory else listing([source], None, selection, s3)
+    found = of_inventory(source, selection, s3) if inventory else listing([source], None, selection, s3)
+    if why := found.why_none(bounds):
+        raise InputError(f"{source}: {why}")
+    return found
 
 
 def _show_plan(files: Any, found: "Listing", rate: float, *, as_json: bool) -> None:

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from runtime.events.quarantine import EMPTY
+from runtime.local.inputs import InputError
 from runtime.operations import backfill, cost, rebuild, replay
 from runtime.operations.queue import Key, Queue, QueueError
 from tests.conftest import REPO
@@ -127,6 +128,31 @@ def test_backfill_replaces_where_it_is_told_to(aws):
     assert (done.exit_code, done.stdout) == (0, "4 log files sent to the queue\n"), done.output
     bodies = sorted(aws.bodies(aws.queue), key=lambda body: body["s3ObjectKey"])
     assert bodies == [{"s3Bucket": LOGS, "s3ObjectKey": [name], "replace": True} for name in KEYS[8:]]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "days", "why"),
+    [
+        ("AWSlogs", "2024-05-06", "no log file there: no file at all; check the path"),
+        (
+            "AWSLogs",
+            "2025-05-06",
+            "no log file within the selection: 0 files and 1 folder not asked for; widen {bounds}",
+        ),
+    ],
+)
+def test_where_there_is_no_log_file_nothing_is_begun(aws, monkeypatch, prefix, days, why):
+    """A mistyped prefix, or days without log files: one sentence, and a rebuild does not start the job."""
+    monkeypatch.setattr(rebuild, "run_job", pytest.fail)
+    source = f"s3://{LOGS}/{prefix}"
+    for done, bounds in (
+        (backfilled(aws, "--from", days, source=source), "--from, --to, --account or --region"),
+        (backfilled(aws, "--from", days, "--dry-run", source=source), "--from, --to, --account or --region"),
+        (trailsight("rebuild", f"{days}..{days}", source, "--queue", aws.queue, "--job", "j"), "the days or --late"),
+    ):
+        assert isinstance(done.exception, InputError)
+        assert str(done.exception) == f"{source}: {why.format(bounds=bounds)}"
+    assert aws.bodies(aws.queue) == []
 
 
 def test_a_stopped_backfill_goes_on_where_it_was(aws, tmp_path, monkeypatch):
