@@ -92,7 +92,7 @@ def rebuild(
     """
     from runtime.operations.backfill import State
     from runtime.operations.backfill import backfill as send
-    from runtime.operations.rebuild import run_job, wait_until_empty
+    from runtime.operations.rebuild import dead_letters, run_job, wait_until_empty
 
     first, last = _days(days)
     s3 = _s3(profile, role_arn)
@@ -102,6 +102,7 @@ def rebuild(
         return
     clients = _Clients(s3)
     target = clients.queue(queue)
+    before = dead_letters(target)
     sent = send(
         found.files,
         target,
@@ -112,12 +113,20 @@ def rebuild(
         progress=_counter("sent", len(found.files)),
     )
     wait_until_empty(target, most_seconds=patience * 3600, progress=_counter("waiting", None))
+    failed = max(0, dead_letters(target) - before)
     run = run_job(job, first.isoformat(), last.isoformat(), clients("glue"), progress=_state)
+    flattened = (
+        f"{sent:,} log files sent, {failed:,} messages failed: see the dead letters, then run this again"
+        if failed
+        else f"{sent:,} log files flattened anew"
+    )
     _say(
-        {"sent": sent, "run": run},
-        f"{sent:,} log files flattened anew; {job} replaced {days} in run {run}",
+        {"sent": sent, "failed": failed, "run": run},
+        f"{flattened}; {job} replaced {days} in run {run}",
         as_json=as_json,
     )
+    if failed:
+        raise typer.Exit(3)
 
 
 def replay(

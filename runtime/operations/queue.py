@@ -97,6 +97,15 @@ class Queue:
         found = self._client.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)["Attributes"]
         return sum(int(found.get(name, 0)) for name in names)
 
+    def dead_letters(self) -> "Queue | None":
+        """Its dead-letter queue, which SQS has in the same account and Region; None if it has none."""
+        names = ["RedrivePolicy"]
+        found = self._client.get_queue_attributes(QueueUrl=self.url, AttributeNames=names).get("Attributes", {})
+        if "RedrivePolicy" not in found:
+            return None
+        name = json.loads(found["RedrivePolicy"])["deadLetterTargetArn"].rsplit(":", 1)[-1]
+        return Queue(f"{self.url.rsplit('/', 1)[0]}/{name}", self._client, self._pause)
+
     def move_to(
         self,
         other: "Queue",
