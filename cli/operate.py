@@ -41,6 +41,9 @@ def backfill(
     end: ToOption = None,
     account: AccountOption = None,
     region: RegionOption = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Flatten anew what has a flat file already; the next load reads it again.")
+    ] = False,
     rate: RateOption = 50,
     state: Annotated[
         Path | None, typer.Option(help="File that remembers how far this is, to go on after a stop.")
@@ -59,12 +62,14 @@ def backfill(
 
     s3 = _s3(profile, role_arn)
     found = _listing(source, s3, (start, end), account, region, inventory=inventory)
-    progress = State(state, f"{source} {start} {end} {account} {region}")
+    to = f"{' inventory' * inventory}{' replace' * replace} to {queue}"
+    progress = State(state, f"{source} {start} {end} {account} {region}{to}")
     files = left(found.files, progress)
     if dry_run:
         _show_plan(files, found, rate, as_json=as_json)
         return
-    sent = send(files, _Clients(s3).queue(queue), progress, rate=rate, progress=_counter("sent", len(files)))
+    target = _Clients(s3).queue(queue)
+    sent = send(files, target, progress, rate=rate, replace=replace, progress=_counter("sent", len(files)))
     _say({"sent": sent}, f"{sent:,} log files sent to the queue", as_json=as_json)
 
 
@@ -87,26 +92,41 @@ def rebuild(
     """
     from runtime.operations.backfill import State
     from runtime.operations.backfill import backfill as send
-    from runtime.operations.rebuild import run_job, wait_until_empty
+    from runtime.operations.rebuild import dead_letters, run_job, wait_until_empty
 
     first, last = _days(days)
     s3 = _s3(profile, role_arn)
-    found = _listing(source, s3, (first, last + timedelta(days=late)), None, None, inventory=False)
+    found = _listing(source, s3, (first, last + timedelta(days=late)), None, None, bounds="the days or --late")
     if dry_run:
         _show_plan(found.files, found, rate, as_json=as_json)
         return
     clients = _Clients(s3)
     target = clients.queue(queue)
+    before = dead_letters(target)
     sent = send(
-        found.files, target, State(None, ""), rate=rate, replace=True, progress=_counter("sent", len(found.files))
+        found.files,
+        target,
+        State(None, ""),
+        rate=rate,
+        replace=True,
+        rebuild=True,
+        progress=_counter("sent", len(found.files)),
     )
     wait_until_empty(target, most_seconds=patience * 3600, progress=_counter("waiting", None))
+    failed = max(0, dead_letters(target) - before)
     run = run_job(job, first.isoformat(), last.isoformat(), clients("glue"), progress=_state)
+    flattened = (
+        f"{sent:,} log files sent, {failed:,} messages failed: see the dead letters, then run this again"
+        if failed
+        else f"{sent:,} log files flattened anew"
+    )
     _say(
-        {"sent": sent, "run": run},
-        f"{sent:,} log files flattened anew; {job} replaced {days} in run {run}",
+        {"sent": sent, "failed": failed, "run": run},
+        f"{flattened}; {job} replaced {days} in run {run}",
         as_json=as_json,
     )
+    if failed:
+        raise typer.Exit(3)
 
 
 def replay(
@@ -183,15 +203,21 @@ def _listing(
     accounts: list[str] | None,
     regions: list[str] | None,
     *,
-    inventory: bool,
+    inventory: bool = False,
+    bounds: str = "--from, --to, --account or --region",
 ) -> "Listing":
+    """Log files to send, at least one; `bounds` is what the user can widen. Raises InputError."""
     from runtime.local.ingest import Selection, listing
+    from runtime.local.inputs import InputError
     from runtime.operations.inventory import listing as of_inventory
 
     if not source.startswith("s3://"):
         raise typer.BadParameter(f"{source}: is not in S3; name s3://bucket/prefix")
     selection = Selection(*days, frozenset(accounts) if accounts else None, frozenset(regions) if regions else None)
-    return of_inventory(source, selection, s3) if inventory else listing([source], None, selection, s3)
+    found = of_inventory(source, selection, s3) if inventory else listing([source], None, selection, s3)
+    if why := found.why_none(bounds):
+        raise InputError(f"{source}: {why}")
+    return found
 
 
 def _show_plan(files: Any, found: "Listing", rate: float, *, as_json: bool) -> None:

@@ -211,7 +211,7 @@ _LEDGER_VIEW = _View(
 def _declared(promote: list[str]) -> list[_Table]:
     """Both tables of events, and the two that the ledger is put together from."""
     of_event = columns(promoting(promote))
-    day_of_file = (FLAT_PARTITION, "Day in the log file's name, YYYY-MM-DD.")
+    day_of_file = (FLAT_PARTITION, "Day in the log file's path, YYYY-MM-DD.")
     day_of_run = (FLAT_PARTITION, "Day of the run, YYYY-MM-DD.")
 
     def plain(kinds: Mapping[str, str]) -> tuple[tuple[str, str, str], ...]:

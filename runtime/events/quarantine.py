@@ -6,6 +6,8 @@ from typing import Any
 
 EMPTY = "no records in it"
 """The reason of a log file without records, which CloudTrail delivers now and then: there is nothing to mend."""
+DIFFERS = "the lake has this event with other content"
+"""The reason of what is set aside as `duplicate-differs`, on one machine and by the Parquet job."""
 
 
 def line(

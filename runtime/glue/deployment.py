@@ -10,6 +10,7 @@ MODULES = (
     "runtime/events/__init__.py",
     "runtime/events/columns.py",
     "runtime/events/late.py",
+    "runtime/events/quarantine.py",
     "runtime/glue/*.py",
     "runtime/folder.py",
 )

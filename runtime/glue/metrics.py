@@ -64,7 +64,7 @@ class Metrics:
 
 
 def send(metrics: Metrics, namespace: str, job: str, client: Any = None) -> None:
-    """Put all counts into CloudWatch under the dimension JobName."""
+    """Put all counts into CloudWatch under the dimensions JobName and Task: no alarm on loads hears of a rebuild."""
     if client is None:
         import boto3
 

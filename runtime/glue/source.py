@@ -1,6 +1,6 @@
 """Which flat files a run reads: the `dt` folders that its arguments give, and the lines in them.
 
-    SOURCE/dt=YYYY-MM-DD/<log file name>.gz         flat files; dt is the day in the log file's name
+    SOURCE/dt=YYYY-MM-DD/<log file name>.gz         flat files; dt is the day in the log file's path
     LAKE/_state/looked.json                         the day of the last run that looked for what is new
 
 A run looks where something may have been written since the run before it: into the folders of the days since, and into

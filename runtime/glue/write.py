@@ -6,6 +6,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.types import StringType, StructField, StructType
 
+from runtime.events import quarantine
 from runtime.glue.commit import Run
 from runtime.glue.layout import ROW_GROUP_BYTES, SLOT_ROWS, Piece, laid_out
 from runtime.glue.parse import DATE, REASON, is_text
@@ -15,7 +16,7 @@ ROWS, LINES, DIFFERS, REPLACED = "rows", "lines", "differs", "replaced"
 PARQUET, TEXT = ".parquet", ".txt"
 FILE_LINES = 100_000
 _REASONS = {
-    DIFFERS: "another event with this eventID is in the lake, with other content",
+    DIFFERS: quarantine.DIFFERS,
     REPLACED: "the lake had this row before a rebuild, which put one with other content in its place",
 }
 

@@ -20,7 +20,7 @@ from runtime.events.flat import FlatMaker, row_version
 from runtime.events.formats import records_together
 from runtime.events.ledger import LEDGER
 from runtime.events.ledger import line as ledger_line
-from runtime.events.paths import NO_EVENTS, kind_of, named, source_key
+from runtime.events.paths import NO_EVENTS, kind_of, source_key
 from runtime.events.quarantine import EMPTY
 from runtime.events.quarantine import line as quarantine_line
 from runtime.events.row import RowMaker, Unusable
@@ -141,7 +141,7 @@ class Flattener:
             "quarantined": str(outcome.quarantined),
             "row-version": self._row_version,
         }
-        name, day = _safe_name(ref.key), _name_day(ref.key) or _day(opened)
+        name, day = _safe_name(ref.key), _path_day(ref.key) or _day(opened)
         # Quarantine first: where a flat file stands, all of its log file is in place, and the job knows of its folder.
         aside = f"{self._settings.output_prefix}quarantine/dt={day}/{name}"
         if outcome.quarantined:
@@ -226,8 +226,8 @@ class Flattener:
         mark = late.mark(day, self._today())
         if mark is None or mark in self._marks:
             return
-        if ref.replace:
-            # A rebuild's, for the most part. With a mark the next load would read all of it once more.
+        if ref.rebuild:
+            # The job has had these rows. With a mark the next load would read all of them once more.
             before = self._store.metadata(self._ledger_stem(ref, day), ".json", ref, opened.etag, deadline)
             if before is not None and before.get("rows") == str(rows):
                 return
@@ -257,7 +257,7 @@ class Flattener:
     def _set_aside(self, ref: Ref, kind: str, reason: str, opened: Opened | None, deadline: Deadline) -> None:
         """One line in quarantine for a whole file; the file itself stays where it is."""
         key = source_key(ref.key.split("/"), ref.key)
-        day = _name_day(ref.key) or (_day(opened) if opened else ref.day) or "unknown"
+        day = _path_day(ref.key) or (_day(opened) if opened else ref.day) or "unknown"
         stem = f"{self._settings.output_prefix}quarantine/dt={day}/{_safe_name(ref.key)}"
         metadata = {"source": metadata_source(ref.uri), "etag": opened.etag if opened else "", "kind": kind}
         body = BytesIO(quarantine_line(kind, reason, ref.uri, key))
@@ -297,9 +297,11 @@ def _likeness(line: bytes) -> bytes:
     return line[caller : caller + 300] + line[36:260]
 
 
-def _name_day(key: str) -> str | None:
-    place = named(key.rsplit("/", 1)[-1])
-    return place.date.isoformat() if place is not None and place.date is not None else None
+def _path_day(key: str) -> str | None:
+    """The day that the name says, else the folders: the one by which `backfill` and `rebuild` choose log files."""
+    *folders, name = key.split("/")
+    day = kind_of(folders, name)[1].date
+    return None if day is None else day.isoformat()
 
 
 def _day(opened: Opened) -> str:

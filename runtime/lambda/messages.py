@@ -20,7 +20,8 @@ class UnknownMessage(ValueError):
 class Ref:
     """An object to flatten: `day` is when the message says it was made, `replace` asks to flatten it anew.
 
-    `version` is the one that the message is about; without, the object is read as it is now.
+    `rebuild` says that a rebuild asks, which has the Parquet job read the result by itself. `version` is the one
+    that the message is about; without, the object is read as it is now.
     """
 
     bucket: str
@@ -28,6 +29,7 @@ class Ref:
     day: str | None = None
     replace: bool = False
     version: str | None = None
+    rebuild: bool = False
 
     @property
     def uri(self) -> str:
@@ -72,8 +74,8 @@ def _refs(body: str, envelopes: int) -> Iterator[Ref]:
         keys = message["s3ObjectKey"]
         for key in [keys] if isinstance(keys, str) else keys:
             # CloudTrail tells of no version; `trailsight replay` does.
-            version, replace = message.get("versionId"), message.get("replace") is True
-            yield _ref(message["s3Bucket"], key, None, version, replace=replace)
+            asked = {name: message.get(name) is True for name in ("replace", "rebuild")}
+            yield _ref(message["s3Bucket"], key, None, message.get("versionId"), **asked)
     elif message.get("Type") == "Notification" and isinstance(message.get("Message"), str) and envelopes:
         yield from _refs(message["Message"], envelopes - 1)
     else:
@@ -89,12 +91,13 @@ def _s3(record: Any) -> Iterator[Ref]:
         yield _ref(s3["bucket"]["name"], key, record.get("eventTime"), s3["object"].get("versionId"))
 
 
-def _ref(bucket: Any, key: Any, time: Any, version: Any, *, replace: bool = False) -> Ref:
+def _ref(bucket: Any, key: Any, time: Any, version: Any, *, replace: bool = False, rebuild: bool = False) -> Ref:
     if not (isinstance(bucket, str) and isinstance(key, str) and bucket and key):
         raise UnknownMessage(f"message names no object but bucket {bucket!r} and key {key!r}")
     key.encode()  # a lone surrogate names no object
     # "null" is written over by the next one: it names no content.
-    return Ref(bucket, key, _day(time), replace, version if isinstance(version, str) and version != "null" else None)
+    version = version if isinstance(version, str) and version != "null" else None
+    return Ref(bucket, key, _day(time), replace, version, rebuild)
 
 
 def _day(time: Any) -> str | None:

@@ -39,9 +39,7 @@ class Settings:
                 elif variable.required:
                     raise ValueError(variable.must)
             except ValueError as error:
-                mistakes.append(
-                    f"{PREFIX}{name} {error}, not {text!r}" if text else f"{PREFIX}{name} {error}, and is not set"
-                )
+                mistakes.append(f"{PREFIX}{name} {error}" if text else f"{PREFIX}{name} {error}, and is not set")
         if mistakes:
             raise SettingsError("; ".join(mistakes))
         return cls(**found)  # type: ignore[arg-type]
@@ -62,7 +60,7 @@ class Variable:
 def _matching(pattern: str, must: str) -> Callable[[str], object]:
     def parse(text: str) -> str:
         if re.fullmatch(pattern, text) is None:
-            raise ValueError(must)
+            raise ValueError(f"{must}, not {text!r}")
         return text
 
     return parse
@@ -71,7 +69,7 @@ def _matching(pattern: str, must: str) -> Callable[[str], object]:
 def _number(least: int, most: int, scale: int, must: str) -> Callable[[str], object]:
     def parse(text: str) -> int:
         if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
-            raise ValueError(must)
+            raise ValueError(f"{must}, not {text!r}")
         return int(text) * scale
 
     return parse
@@ -79,7 +77,10 @@ def _number(least: int, most: int, scale: int, must: str) -> Callable[[str], obj
 
 def _promote(text: str) -> tuple[str, ...]:
     paths = promoting(path.strip() for path in text.split(",") if path.strip())
-    columns(paths)
+    try:
+        columns(paths)
+    except ValueError as error:  # it names the path
+        raise ValueError(f"{_PATHS}: {str(error).removeprefix('promote: ')}") from None
     return paths
 
 
@@ -88,6 +89,7 @@ _BUCKET = "must be the name of a bucket"
 _FOLDER = "must be empty or end with / and not begin with it"
 _KEY = "must be the ARN of a KMS key: across accounts an alias names another key"
 _LIMIT = "must be a whole number of megabytes from 1 to 102400"
+_PATHS = "must be paths that can be promoted"
 _SECONDS = "must be a whole number of seconds from 1 to 600"
 VARIABLES = {
     "OUTPUT_BUCKET": Variable(
@@ -134,7 +136,7 @@ VARIABLES = {
     ),
     "PROMOTE": Variable(
         "promote",
-        "must be paths in free-form fields",
+        _PATHS,
         "Further promoted paths, separated by commas; the shipped ones always are.",
         "none",
         _promote,

@@ -66,11 +66,15 @@ class Listing:
     @property
     def why_nothing(self) -> str | None:
         """Where there is no log file at all, why, and what to change."""
+        return self.why_none("--from, --to, --account or --region")
+
+    def why_none(self, bounds: str) -> str | None:
+        """The same where something else bounds what is asked for."""
         if self.files or self.known:
             return None
         if self.pruned or self.skipped["not asked for"]:
             left = f"{_n(self.skipped['not asked for'], 'file')} and {_n(self.pruned, 'folder')} not asked for"
-            return f"no log file within the selection: {left}; widen --from, --to, --account or --region"
+            return f"no log file within the selection: {left}; widen {bounds}"
         others = ", ".join(
             _n(count, f"{'other' if reason == 'no log' else reason} file")
             for reason, count in sorted(self.skipped.items())

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from runtime.events.columns import CONTENT
+from runtime.events.quarantine import DIFFERS
 from runtime.local.staged import SORT, StagedDay, few_files
 
 FILE_ROWS = 1_048_576  # 100 to 200 MB of real events
@@ -162,7 +163,7 @@ def _set_aside(run: Path, eventdate: str, values: dict[str, Any]) -> None:
     row = {k: str(v) for k, v in values.items() if v is not None}
     line = {
         "kind": "duplicate-differs",
-        "reason": "another event with this eventID is in the lake, with other content",
+        "reason": DIFFERS,
         "key": values["sourcefile"],
         "row": {"eventdate": eventdate, **row},
     }

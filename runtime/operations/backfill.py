@@ -46,13 +46,17 @@ def backfill(
     *,
     rate: float,
     replace: bool = False,
+    rebuild: bool = False,
     progress: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """Send what is left of the files; how many that were. Sending one twice is harmless: it is flattened once."""
+    """Send what is left of the files; how many that were. Sending one twice is harmless: it is flattened once.
+
+    With `replace` also what has been flattened already is, and the next load reads it; or the `rebuild` does.
+    """
     waiting = left(files, state)
     keys: Iterator[Key] = (Key.of(file.uri) for file in waiting)
     sent = 0
-    for batch in queue.send(keys, rate=rate, replace=replace):
+    for batch in queue.send(keys, rate=rate, replace=replace, rebuild=rebuild):
         sent += len(batch)
         state.sent(waiting[sent - 1].uri)
         progress(sent)

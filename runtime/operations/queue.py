@@ -29,12 +29,16 @@ class Key:
         bucket, _, key = uri.removeprefix("s3://").partition("/")
         return cls(bucket, key)
 
-    def message(self, *, replace: bool) -> str:
-        """Body that the flattener takes; `replace` has it flatten a file anew that it has flattened before."""
+    def message(self, *, replace: bool, rebuild: bool = False) -> str:
+        """Body that the flattener takes; `replace` has it flatten a file anew that it has flattened before.
+
+        With `rebuild` the next load does not read again what it had: somebody has the job replace the file's day.
+        """
         body: dict[str, Any] = {"s3Bucket": self.bucket, "s3ObjectKey": [self.key]}
         if self.version:
             body["versionId"] = self.version
-        return json.dumps(body | ({"replace": True} if replace else {}))
+        body |= {"replace": True} if replace else {}
+        return json.dumps(body | ({"rebuild": True} if rebuild else {}))
 
 
 class Queue:
@@ -43,7 +47,9 @@ class Queue:
     def __init__(self, url: str, client: Any, pause: Callable[[float], None] = time.sleep) -> None:
         self.url, self._client, self._pause = url, client, pause
 
-    def send(self, keys: Iterable[Key], *, rate: float, replace: bool = False) -> Iterator[list[Key]]:
+    def send(
+        self, keys: Iterable[Key], *, rate: float, replace: bool = False, rebuild: bool = False
+    ) -> Iterator[list[Key]]:
         """Send a message per key, at most `rate` a second; yields each batch once SQS has all of it.
 
         Raises QueueError when SQS refuses a message for good.
@@ -52,7 +58,7 @@ class Queue:
         keys = iter(keys)
         while batch := list(islice(keys, BATCH)):
             self._keep(rate, began, sent)
-            self._send([key.message(replace=replace) for key in batch])
+            self._send([key.message(replace=replace, rebuild=rebuild) for key in batch])
             sent += len(batch)
             yield batch
 
@@ -90,6 +96,15 @@ class Queue:
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         found = self._client.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)["Attributes"]
         return sum(int(found.get(name, 0)) for name in names)
+
+    def dead_letters(self) -> "Queue | None":
+        """Its dead-letter queue, which SQS has in the same account and Region; None if it has none."""
+        names = ["RedrivePolicy"]
+        found = self._client.get_queue_attributes(QueueUrl=self.url, AttributeNames=names).get("Attributes", {})
+        if "RedrivePolicy" not in found:
+            return None
+        name = json.loads(found["RedrivePolicy"])["deadLetterTargetArn"].rsplit(":", 1)[-1]
+        return Queue(f"{self.url.rsplit('/', 1)[0]}/{name}", self._client, self._pause)
 
     def move_to(
         self,

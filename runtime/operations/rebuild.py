@@ -11,7 +11,7 @@ from typing import Any
 from runtime.operations.queue import Queue
 
 POLL_SECONDS = 15.0
-QUIET_POLLS = 4  # SQS counts approximately, for up to a minute: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
+QUIET_POLLS = 5  # SQS counts approximately, for up to a minute: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
 RUNNING = ("STARTING", "RUNNING", "STOPPING", "WAITING")
 
 
@@ -38,6 +38,12 @@ def wait_until_empty(
     raise RebuildError(
         f"{queue.url}: {queue.waiting()} messages still wait after {most_seconds:,.0f} s; see why, then run this again"
     )
+
+
+def dead_letters(queue: Queue) -> int:
+    """Messages in the queue's dead-letter queue, where those end that fail again and again; 0 if it has none."""
+    dlq = queue.dead_letters()
+    return 0 if dlq is None else dlq.waiting()
 
 
 def run_job(

@@ -41,6 +41,8 @@ def test_the_zip_is_always_the_same_and_holds_the_job_only():
         "runtime/__init__.py",
         "runtime/events/__init__.py",
         "runtime/events/columns.py",
+        "runtime/events/late.py",
+        "runtime/events/quarantine.py",
         "runtime/folder.py",
     }
 

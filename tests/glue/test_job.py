@@ -431,7 +431,7 @@ def test_a_rebuild_changes_no_row_in_silence(job):
     assert job.rows("eventid", "useragent") == [(DAY, "e1", "first"), (DAY, "e2", "changed"), (DAY, "e3", "first")]
     aside = [(q["reason"].split(",")[0], q["row"]["eventid"], q["row"]["useragent"]) for q in job.quarantine()]
     assert aside == [
-        *[("another event with this eventID is in the lake", "e1", "second")] * 2,
+        *[("the lake has this event with other content", "e1", "second")] * 2,
         ("the lake had this row before a rebuild", "e2", "first"),
     ]
     assert job.left() == []

@@ -215,7 +215,7 @@ def test_an_empty_log_file_is_said_and_done(s3):
 
 
 def test_a_missing_object_is_said_and_done(s3):
-    """A line of kind `missing`, in the day of the name, else of the message, never of the clock; and no retry."""
+    """A line of kind `missing`, in the day of the path, else of the message, never of the clock; and no retry."""
     assert take(s3).state == "missing"
     assert take(s3, ref("AWSLogs/odd.json.gz", day="2024-05-08")).state == "missing"
     assert take(s3, ref("AWSLogs/odder.json.gz")).state == "missing"
@@ -540,10 +540,20 @@ def test_metadata_takes_any_key(s3):
 
 
 def test_the_day_is_the_names_only_if_there_is_one(s3):
-    """A name that only looks like a date is filed by LastModified."""
+    """A CloudTrail name that only looks like a date is filed by LastModified."""
     odd = key("20241399T0710Z")
     s3.add(LOGS, odd, log(event("e1")))
     assert take(s3, ref(odd)).output.startswith("flatfiles/dt=2024-05-07/")
+
+
+@pytest.mark.parametrize("end", ["part-1.json.gz", "merged/part-1.json.gz"])
+def test_a_file_of_another_name_has_the_day_of_its_folders(s3, end):
+    """What was merged or renamed is filed where a rebuild of its day looks, not where it was copied: all of it."""
+    renamed = f"{key().rsplit('/', 1)[0]}/{end}"
+    s3.add(LOGS, renamed, log(event("e1"), {}))
+    assert take(s3, ref(renamed)).output == "flatfiles/dt=2024-05-06/part-1.json.gz"
+    assert s3.written()[1:] == ["quarantine/dt=2024-05-06/part-1.json.gz.jsonl"]
+    assert list(s3.ledger()) == ["ledger/dt=2024-05-06/part-1.json"]
 
 
 def test_owners_and_keys_go_with_every_request(s3):

@@ -102,23 +102,30 @@ def test_what_a_rebuild_flattens_anew_is_not_marked(s3):
     """
     take(s3, today=date(2024, 5, 6))
     del s3.objects[LAKE, FLAT]
-    assert take(s3, replace=True).state == "written"
+    assert take(s3, replace=True, rebuild=True).state == "written"
     assert s3.written() == [FLAT]
 
 
-def test_a_replay_that_brings_rows_is_marked(s3):
+def test_what_is_replaced_otherwise_is_marked(s3):
+    """A backfill with --replace and a replay: as many rows as before, and yet somebody wants the lake to have them."""
+    take(s3, today=date(2024, 5, 6))
+    assert take(s3, replace=True).state == "written"
+    assert marks(s3) == [MARK]
+
+
+def test_a_rebuild_that_brings_rows_is_marked(s3):
     """A bad file that was mended, a record that an update reads, and a file that the ledger does not know."""
     s3.add(LOGS, key(), b"junk")
     with pytest.raises(Exception, match="not CloudTrail"):
         take(s3, today=date(2024, 5, 6))
     s3.objects[LOGS, key()]["Body"] = log(event("e1"), event("e2"))  # with its ETag, as if an update could read it now
-    take(s3, replace=True)
+    take(s3, replace=True, rebuild=True)
     assert marks(s3) == [MARK]
     s3.objects[LOGS, key()]["Body"] = log(*(event(f"e{n}") for n in range(3)))
-    take(s3, replace=True, today=date(2024, 5, 20))
+    take(s3, replace=True, rebuild=True, today=date(2024, 5, 20))
     assert marks(s3) == [MARK, f"flatfiles/_late/{DAY}.until-2024-05-21"]
     del s3.objects[LAKE, LINE]
-    take(s3, replace=True, today=date(2024, 5, 30))
+    take(s3, replace=True, rebuild=True, today=date(2024, 5, 30))
     assert marks(s3)[2:] == [f"flatfiles/_late/{DAY}.until-2024-05-31"]
 
 
@@ -126,5 +133,5 @@ def test_a_line_of_an_older_version_proves_nothing(s3):
     """Without its number of rows the folder is marked."""
     take(s3, today=date(2024, 5, 6))
     del s3.objects[LAKE, LINE]["Metadata"]["rows"]
-    take(s3, replace=True)
+    take(s3, replace=True, rebuild=True)
     assert marks(s3) == [MARK]

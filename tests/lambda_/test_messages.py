@@ -45,6 +45,7 @@ VERSIONED = {**EVENT, "detail": {"bucket": {"name": LOGS}, "object": {"key": ODD
         (notification("one", version="null"), [Ref(LOGS, "one", "2024-05-08")]),
         (json.dumps({**VERSIONED, "detail-type": "Object Created"}), [Ref(LOGS, ODD, "2024-05-08", version="v1")]),
         (Key(LOGS, ODD, "v1").message(replace=True), [Ref(LOGS, ODD, replace=True, version="v1")]),
+        (Key(LOGS, ODD).message(replace=True, rebuild=True), [Ref(LOGS, ODD, replace=True, rebuild=True)]),
     ],
     ids=[
         "S3",
@@ -60,6 +61,7 @@ VERSIONED = {**EVENT, "detail": {"bucket": {"name": LOGS}, "object": {"key": ODD
         "S3, suspended",
         "EventBridge, versioned",
         "replay",
+        "rebuild",
     ],
 )
 def test_every_form_names_its_objects(body, expected):

@@ -1,5 +1,7 @@
 """The environment is checked once, and every mistake in it is said at once."""
 
+import re
+
 import pytest
 
 from runtime.events.columns import PROMOTE
@@ -71,7 +73,9 @@ def test_all_mistakes_are_in_one_error():
         "TRAILSIGHT_UNPACKED_LIMIT_MB must be a whole number of megabytes from 1 to 102400, not '0'",
         "TRAILSIGHT_RESERVE_SECONDS must be a whole number of seconds from 1 to 600, not 'soon'",
     ]
-    assert mistakes[6].startswith("TRAILSIGHT_PROMOTE promote: 'eventName' is in no free-form field")
+    assert mistakes[6] == "TRAILSIGHT_PROMOTE must be paths that can be promoted: 'eventName' is in no free-form field"
+    assert re.fullmatch(r"start it with one of: [A-Za-z., ]+, eventContext", mistakes[7])
+    assert len(mistakes) == 8
 
 
 def test_the_docs_list_every_setting_and_metric():

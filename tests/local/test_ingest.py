@@ -96,7 +96,8 @@ def test_duplicates_inside_a_run_and_against_the_lake(logs, lake):
     assert counts(summary) == (3, 1, 1, 1, 0)
     assert rows(lake.root) == [("2024-05-06", "e1")] * 3 + [("2024-05-06", "e2"), ("2024-05-07", "e1")]
     aside = quarantine(lake.root)
-    assert [line["kind"] for line in aside] == ["duplicate-differs"] * 2
+    said = ("duplicate-differs", "the lake has this event with other content")
+    assert [(line["kind"], line["reason"]) for line in aside] == [said] * 2
     assert [line["row"]["eventsource"] for line in aside] == ["other", "third"]
     assert [(e.rows, e.duplicates, e.duplicate_differs) for e in lake.entries()] == [(1, 1, 0), (3, 1, 1), (1, 1, 1)]
 

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from runtime.events.quarantine import EMPTY
+from runtime.local.inputs import InputError
 from runtime.operations import backfill, cost, rebuild, replay
 from runtime.operations.queue import Key, Queue, QueueError
 from tests.conftest import REPO
@@ -43,7 +44,9 @@ class Aws:
         for bucket in (LOGS, LAKE):
             self.s3.create_bucket(Bucket=bucket)
         self.dlq = self.sqs.create_queue(QueueName="dlq")["QueueUrl"]
-        self.queue = self.sqs.create_queue(QueueName="queue")["QueueUrl"]
+        arn = self.sqs.get_queue_attributes(QueueUrl=self.dlq, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        policy = {"RedrivePolicy": json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 5})}
+        self.queue = self.sqs.create_queue(QueueName="queue", Attributes=policy)["QueueUrl"]
         for name in KEYS:
             self.s3.put_object(Bucket=LOGS, Key=name, Body=b"x" * 100)
         self.s3.put_object(Bucket=LOGS, Key=key(DAYS[0], 1).replace("CloudTrail", "CloudTrail-Digest"), Body=b"x")
@@ -121,6 +124,39 @@ def test_backfill_sends_each_log_file_once(aws):
     assert "Contents" not in aws.s3.list_objects_v2(Bucket=LAKE)
 
 
+def test_backfill_replaces_where_it_is_told_to(aws):
+    """With --replace, what has a flat file is flattened anew; and it is no rebuild, so that the next load reads it."""
+    done = backfilled(aws, "--from", "2024-05-08", "--replace")
+    assert (done.exit_code, done.stdout) == (0, "4 log files sent to the queue\n"), done.output
+    bodies = sorted(aws.bodies(aws.queue), key=lambda body: body["s3ObjectKey"])
+    assert bodies == [{"s3Bucket": LOGS, "s3ObjectKey": [name], "replace": True} for name in KEYS[8:]]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "days", "why"),
+    [
+        ("AWSlogs", "2024-05-06", "no log file there: no file at all; check the path"),
+        (
+            "AWSLogs",
+            "2025-05-06",
+            "no log file within the selection: 0 files and 1 folder not asked for; widen {bounds}",
+        ),
+    ],
+)
+def test_where_there_is_no_log_file_nothing_is_begun(aws, monkeypatch, prefix, days, why):
+    """A mistyped prefix, or days without log files: one sentence, and a rebuild does not start the job."""
+    monkeypatch.setattr(rebuild, "run_job", pytest.fail)
+    source = f"s3://{LOGS}/{prefix}"
+    for done, bounds in (
+        (backfilled(aws, "--from", days, source=source), "--from, --to, --account or --region"),
+        (backfilled(aws, "--from", days, "--dry-run", source=source), "--from, --to, --account or --region"),
+        (trailsight("rebuild", f"{days}..{days}", source, "--queue", aws.queue, "--job", "j"), "the days or --late"),
+    ):
+        assert isinstance(done.exception, InputError)
+        assert str(done.exception) == f"{source}: {why.format(bounds=bounds)}"
+    assert aws.bodies(aws.queue) == []
+
+
 def test_a_stopped_backfill_goes_on_where_it_was(aws, tmp_path, monkeypatch):
     """SQS fails after the first batch; the same command again sends the rest and nothing twice."""
     state = tmp_path / "state.json"
@@ -142,10 +178,15 @@ def test_a_stopped_backfill_goes_on_where_it_was(aws, tmp_path, monkeypatch):
 
 
 def test_a_state_of_another_backfill_is_refused(aws, tmp_path):
-    """A state file is for one command; a damaged one is named."""
+    """A state file is for one source, selection, queue and way to send; a damaged one is named."""
     state = tmp_path / "state.json"
     backfill.State(state, "other").sent("s3://x")
     assert "is the state of another backfill" in str(backfilled(aws, "--state", str(state)).exception)
+    state.unlink()
+    assert backfilled(aws, "--state", str(state)).exit_code == 0
+    assert "is the state of another" in str(backfilled(aws, "--state", str(state), "--replace").exception)
+    staging = ("backfill", f"s3://{LOGS}/AWSLogs", "--queue", aws.dlq, "--state", str(state))
+    assert "is the state of another" in str(trailsight(*staging).exception)
     state.write_text("{")
     assert "is not the state of a backfill" in str(backfilled(aws, "--state", str(state)).exception)
 
@@ -236,38 +277,74 @@ class FakeGlue:
         return {"JobRun": {"JobRunState": self.states.pop(0), "ErrorMessage": "no space"}}
 
 
-def test_rebuild_flattens_anew_then_has_the_job_replace_the_days(aws, monkeypatch):
-    """The days' log files and those of some days after go out with `replace`; then the job runs with --rebuild."""
-    glue = FakeGlue("STARTING", "RUNNING", "SUCCEEDED")
+@pytest.fixture
+def glue(monkeypatch) -> FakeGlue:
+    """The job's runs, of which the first ends well; the queue is asked at once."""
     from cli import operate
 
-    real = operate._Clients.__call__
+    fake, real = FakeGlue("STARTING", "RUNNING", "SUCCEEDED"), operate._Clients.__call__
     monkeypatch.setattr(
-        operate._Clients, "__call__", lambda self, service: glue if service == "glue" else real(self, service)
+        operate._Clients, "__call__", lambda self, service: fake if service == "glue" else real(self, service)
     )
     monkeypatch.setattr(rebuild, "POLL_SECONDS", 0.001)
-    polls = []
+    return fake
 
-    def drained(self: Queue) -> int:  # the flattener, between the sending and the job
-        polls.append([sent(body) for body in aws.bodies(aws.queue)])
-        return 0
 
-    monkeypatch.setattr(Queue, "waiting", drained)
-    arguments = (
-        "rebuild",
-        "2024-05-06..2024-05-06",
-        f"s3://{LOGS}/AWSLogs",
-        "--queue",
-        aws.queue,
-        "--job",
-        "parquet",
-        "--rate",
-        "1000",
-    )
-    done = trailsight(*arguments, "--late", "1")
-    assert done.exit_code == 0, done.output
-    assert sorted(polls[0]) == [(name, True) for name in KEYS[:8]]
+def rebuilt(aws: Aws, *options: str) -> Any:
+    """The command rebuild of the first day."""
+    days, source = "2024-05-06..2024-05-06", f"s3://{LOGS}/AWSLogs"
+    return trailsight("rebuild", days, source, "--queue", aws.queue, "--job", "parquet", "--rate", "1000", *options)
+
+
+def flattener(aws: Aws, monkeypatch: pytest.MonkeyPatch, fails: int = 0) -> list[dict[str, Any]]:
+    """What it takes out of the queue, from the first look at it on; of that, so many messages fail for good."""
+    taken, whole = [], Queue.waiting
+
+    def waiting(self: Queue) -> int:
+        found = aws.bodies(aws.queue) if self.url == aws.queue else []
+        for body in found[:fails]:
+            aws.sqs.send_message(QueueUrl=aws.dlq, MessageBody=json.dumps(body))
+        taken.extend(found)
+        return whole(self)
+
+    monkeypatch.setattr(Queue, "waiting", waiting)
+    return taken
+
+
+def test_rebuild_flattens_anew_then_has_the_job_replace_the_days(aws, glue, monkeypatch):
+    """The day's log files and those of some days after go out with `replace`; then the job runs with --rebuild.
+
+    Dead letters that were there before are not its own.
+    """
+    aws.sqs.send_message(QueueUrl=aws.dlq, MessageBody="x")
+    taken = flattener(aws, monkeypatch)
+    done = rebuilt(aws, "--late", "1")
+    said = "8 log files flattened anew; parquet replaced 2024-05-06..2024-05-06 in run jr_1\n"
+    assert (done.exit_code, done.stdout) == (0, said), done.output
+    assert sorted(map(sent, taken)) == [(name, True) for name in KEYS[:8]]
+    assert all(body["rebuild"] for body in taken)
     assert glue.started == [{"JobName": "parquet", "Arguments": {"--rebuild": "2024-05-06..2024-05-06"}}]
+
+
+def test_a_rebuild_says_what_failed(aws, glue, monkeypatch):
+    """Messages that end as dead letters leave the queue, too; the job runs, since it keeps the rows of such files."""
+    aws.sqs.send_message(QueueUrl=aws.dlq, MessageBody="x")
+    flattener(aws, monkeypatch, fails=2)
+    done = rebuilt(aws)
+    assert done.exit_code == 3
+    assert done.stdout == (
+        "12 log files sent, 2 messages failed: see the dead letters, then run this again;"
+        " parquet replaced 2024-05-06..2024-05-06 in run jr_1\n"
+    )
+    assert len(glue.started) == 1
+
+
+def test_the_queue_is_empty_after_a_quiet_minute(monkeypatch):
+    """SQS counts approximately: one look that finds something begins the minute anew."""
+    counts, pauses = [0, 0, 3, 0, 0, 0, 0, 0, 7], []
+    monkeypatch.setattr(Queue, "waiting", lambda _: counts.pop(0))
+    rebuild.wait_until_empty(Queue("q", None), most_seconds=3600, pause=pauses.append)
+    assert (counts, sum(pauses[3:])) == ([7], 60)
 
 
 def test_a_job_that_fails_is_said(aws):
@@ -392,7 +469,8 @@ def test_the_documented_rights_are_those_that_the_commands_use(aws, monkeypatch)
 
     def recorded(self: Any, operation: str, parameters: dict[str, Any]) -> Any:
         asked[command].update(requested(operation, parameters, names))
-        if operation == "GetQueueAttributes" and parameters["QueueUrl"] == aws.queue:
+        counted = "ApproximateNumberOfMessages" in parameters.get("AttributeNames", ())
+        if counted and parameters["QueueUrl"] == aws.queue:
             whole(self, "PurgeQueue", {"QueueUrl": aws.queue})  # the flattener, which has taken all
         return whole(self, operation, parameters)
 
