@@ -199,7 +199,9 @@ def test_ctrl_c_says_what_it_leaves_of_the_lake(logs, tmp_path):
     """A run that is interrupted ends with 130 and one sentence, not with a traceback or without a word."""
     pipe = logs / "x.json"
     os.mkfifo(pipe)
-    command = [sys.executable, "-m", "cli", "local", str(logs), "--lake", str(tmp_path / "lake"), "--workers", "1"]
+    # What runs in a shell's background, these tests perhaps, inherits that Ctrl-C is ignored.
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import cli.main; cli.main.main()"
+    command = [sys.executable, "-c", code, "local", str(logs), "--lake", str(tmp_path / "lake"), "--workers", "1"]
     run = subprocess.Popen(command, cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     with pipe.open("wb"):  # once the run has opened it
         run.send_signal(signal.SIGINT)

@@ -34,12 +34,13 @@ from runtime.local.lake import Lake
 from runtime.local.query import run as ask
 from runtime.local.sample import write_sample
 from tests.components.recorder import Registered, Stack, run
-from tests.conftest import ARCH
+from tests.conftest import ARCH, VERSION
 from tests.glue.conftest import JAVA, SPARK
 from tests.local.logs import path_of, write
 from tests.pipeline import registered
 from tests.pipeline.emulator import PYTHON, Emulator, until
 from tests.pipeline.lake import rows
+from tools import bundle
 
 pytest.importorskip("pyspark", reason="no pyspark here: pip install the lock requirements/spark.txt")
 pytestmark = [
@@ -106,9 +107,10 @@ class Run:
 
 @pytest.fixture(scope="module")
 def stack(zipped: Path) -> Iterator[Stack]:
-    """A pipeline with every default, but for this machine's processor."""
+    """A pipeline with every default, but for this machine's processor and the Python of the bundle that runs on it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(flattener, "BUNDLE", zipped)
+        patch.setattr(bundle, "PYTHON", VERSION)
         settings: Any = {"lake": {"flattener": {"architecture": ARCH}}}
         yield run(
             lambda: CloudTrailPipeline("acme-prod", settings), account=registered.ACCOUNT, region=registered.REGION
