@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from runtime.events.columns import Column
 from runtime.events.elements import BadFile, Broken
@@ -192,13 +191,7 @@ class _Worker:
         """Write the rows made so far, a sorted file for each day."""
         if not self._tables:
             return
-        table = self._table()
-        table_days = table["eventdate"]
-        table = table.drop_columns(["eventdate"])
-        days = table_days.unique().to_pylist()
-        for day in days:
-            part = table if len(days) == 1 else table.filter(pc.equal(table_days, day))
-            staged.write(self._run / "staged" / f"eventdate={day}" / f"{self._task}-{self._runs}.arrow", part)
+        staged.write(self._run / "staged", f"{self._task}-{self._runs}", self._table())
         self._runs += 1
 
     def _bad_record(self, state: Staged, file: LogFile, position: int, reason: str, record: bytes) -> None:

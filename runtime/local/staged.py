@@ -29,11 +29,23 @@ ROW_BYTES = b"row_bytes"  # metadata of a staged file: mean size of its rows in 
 INDEX = [*(name for name, _ in SORT), *(field.name for field in ORIGIN)]
 
 
-def write(path: Path, table: pa.Table) -> None:
-    """Sort the rows and write them as one staged file, in batches that are all full but the last."""
-    for name, _ in SORT:
-        if name not in table.column_names:
-            table = table.append_column(name, pa.nulls(table.num_rows, pa.string()))
+def write(folder: Path, name: str, table: pa.Table) -> None:
+    """Sort the rows and write those of each day as `folder/eventdate=<day>/<name>.arrow`."""
+    for key, _ in SORT:
+        if key not in table.column_names:
+            table = table.append_column(key, pa.nulls(table.num_rows, pa.string()))
+    # All days are put in order together: taking each day's rows out of all columns would cost more than the sort.
+    table = table.take(pc.sort_indices(table, [("eventdate", "ascending"), *SORT]))
+    days = table["eventdate"].value_counts()
+    table = table.drop_columns(["eventdate"])
+    start = 0
+    for day, count in zip(days.field("values").to_pylist(), days.field("counts").to_pylist(), strict=True):
+        _write(folder / f"eventdate={day}" / f"{name}.arrow", table.slice(start, count))
+        start += count
+
+
+def _write(path: Path, table: pa.Table) -> None:
+    """Write sorted rows as one staged file, in batches that are all full but the last."""
     table = table.select([n for n in table.column_names if n in INDEX or table[n].null_count < table.num_rows])
     path.parent.mkdir(parents=True, exist_ok=True)
     table = _encoded(table)
@@ -41,7 +53,7 @@ def write(path: Path, table: pa.Table) -> None:
     schema = table.schema.with_metadata({ROW_BYTES: str(row_bytes)})
     with ipc.new_file(str(path), schema, options=ipc.IpcWriteOptions(compression="lz4", use_threads=False)) as writer:
         rows = max(1, min(BATCH_ROWS, BATCH_BYTES // row_bytes))
-        writer.write_table(table.take(pc.sort_indices(table, SORT)), max_chunksize=rows)
+        writer.write_table(table, max_chunksize=rows)
 
 
 def scattered(size: int, where: Any, texts: list[str]) -> pa.DictionaryArray:
