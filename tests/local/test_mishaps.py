@@ -139,7 +139,7 @@ def test_what_cannot_be_written_is_no_fault_of_a_file(logs, lake, monkeypatch):
     """A full disk ends the run; it quarantines nothing."""
     write(path_of(logs, "2024-05-06", "a"), event("e1"))
 
-    def full(path, table):
+    def full(folder, name, table):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(stage.staged, "write", full)
