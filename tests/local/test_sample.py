@@ -16,6 +16,7 @@ from runtime.events.columns import COLUMNS
 from runtime.events.row import RowMaker, Unusable
 from runtime.local.sample import Refused, SampleSummary, hostile, write_sample
 from runtime.local.sample.background import activity
+from runtime.local.verify import verify
 
 LOG_FILE = re.compile(
     r"AWSLogs/(?P<account>\d{12})/(?P<folder>CloudTrail(-Insight|-NetworkActivity|-Aggregated)?)/(?P<region>[a-z]+-[a-z]+-\d)"
@@ -308,6 +309,13 @@ def test_digests_prove_every_log_file(plain):
     assert listed == hashes
 
 
+def test_the_sample_verifies(plain):
+    """`trailsight verify` finds nothing wrong in a sample: its digests look as CloudTrail's do, but for a true signature."""
+    report = verify(plain.folder)
+    assert report.findings == []
+    assert (report.digests, report.verified) == (plain.summary.digests, plain.summary.files)
+
+
 def test_digests_are_a_chain(plain):
     """Each digest names the one before it with the hash of its content and begins where it ended; the first, none."""
     chains = digests(plain.folder)
@@ -318,12 +326,13 @@ def test_digests_are_a_chain(plain):
             digest = json.loads(content)
             if before is None:
                 assert digest["previousDigestS3Object"] is digest["previousDigestHashValue"] is None
+                assert digest["previousDigestSignature"] is None
                 assert digest["digestStartTime"].startswith(plain.summary.first_day.isoformat())
             else:
                 assert digest["previousDigestS3Object"] == before[0]
                 assert digest["previousDigestHashValue"] == hashlib.sha256(before[1]).hexdigest()
                 assert digest["digestStartTime"] == json.loads(before[1])["digestEndTime"]
-            assert digest["previousDigestSignature"] is None
+                assert re.fullmatch("[0-9a-f]{512}", digest["previousDigestSignature"])
             before = key, content
 
 
