@@ -1,6 +1,7 @@
 """`trailsight verify`: log files against CloudTrail's digests."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +13,9 @@ from cli.options import copied_folder
 
 if TYPE_CHECKING:
     from runtime.local.verify import Report
+
+SHOWN = 20
+"""So many findings of a kind are printed: a folder without its log files lacks thousands."""
 
 
 def register(app: typer.Typer) -> None:
@@ -37,7 +41,7 @@ def verify(
 ) -> None:
     """Check log files against the digest files beside them: changed, missing, unlisted, broken chain, gaps.
 
-    Exits with 3 if anything is found. Whatever could not be checked is counted.
+    Exits with 3 if anything is found. Whatever could not be checked is counted; `--json` lists all findings.
 
     Example: `trailsight verify ~/AWSLogs --public-key keys.json`
     """
@@ -55,8 +59,14 @@ def verify(
 
 
 def _sentences(report: "Report", *, with_keys: bool) -> Iterator[str]:
+    shown: Counter[str] = Counter()
     for finding in report.findings:
-        yield f"{finding.kind}: {finding.file}: {finding.sentence}"
+        shown[finding.kind] += 1
+        if shown[finding.kind] <= SHOWN:
+            yield f"{finding.kind}: {finding.file}: {finding.sentence}"
+    for kind, count in sorted(report.counts.items()):
+        if count > SHOWN:
+            yield f"{kind}: ... and {count - SHOWN:,} more; --json lists all"
     if report.spans:
         first, last = min(span.start for span in report.spans), max(span.end for span in report.spans)
         yield f"digests from {first} to {last}"
@@ -67,7 +77,7 @@ def _sentences(report: "Report", *, with_keys: bool) -> Iterator[str]:
     problems = "".join(f", {count:,} {kind}" for kind, count in sorted(report.counts.items()))
     yield f"{report.digests:,} digests, {report.verified:,} log files match them{problems or ', nothing wrong found'}"
     if report.pending:
-        yield f"{report.pending:,} log files not checked: they are newer than the newest digest"
+        yield f"{_files(report.pending)} not checked: newer than the newest digest"
     if not with_keys:
         yield (
             "signatures not checked: whoever changes log files and digests alike goes unnoticed; give AWS's public "
@@ -79,4 +89,8 @@ def _sentences(report: "Report", *, with_keys: bool) -> Iterator[str]:
         "in the next digest, and in the metadata of its own S3 object"
     )
     if report.unproven:
-        yield f"{report.unproven:,} log files match only a digest whose signature was not verified"
+        yield f"{_files(report.unproven)} matched only by a digest whose signature was not verified"
+
+
+def _files(count: int) -> str:
+    return f"{count:,} log file{'' if count == 1 else 's'}"

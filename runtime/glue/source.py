@@ -58,8 +58,8 @@ def feeding(source: Storage, days: Days, lake: DataFrame | None) -> list[str]:
     wanted = [Days(days.first, (date.fromisoformat(days.last) + timedelta(1)).isoformat())]
     if lake is not None:
         parts = (F.regexp_extract("sourcefile", _LOG_DAY, group) for group in (1, 2, 3))
-        late = lake.select(F.concat_ws("-", *parts).alias("day")).distinct().collect()
-        wanted += [Days(row["day"], row["day"]) for row in late]
+        named = lake.select(F.concat_ws("-", *parts).alias("day")).distinct().collect()
+        wanted += [Days(row["day"], row["day"]) for row in named]
     return _existing(source, wanted)
 
 

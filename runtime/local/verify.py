@@ -5,8 +5,6 @@ hash and signature; so the signature of a digest stands in its successor. That o
 its S3 object. https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-validation-digest-file-structure.html
 """
 
-import base64
-import binascii
 import hashlib
 import json
 import re
@@ -22,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from isal import igzip
 
 from runtime.local.inputs import InputError, find
+from runtime.local.public_keys import read_keys
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -133,7 +132,7 @@ def verify(folder: Path, public_keys: Sequence[Path] = ()) -> Report:
     """
     keys: dict[str, RSAPublicKey] = {}
     for path in public_keys:
-        keys |= _read_keys(path)
+        keys |= read_keys(path)
     report = Report()
     listing = find([str(folder)])
     for sentence in listing.unreadable:
@@ -427,41 +426,3 @@ def _named(name: str) -> tuple[str, str, datetime] | None:
     except (ValueError, OverflowError):  # no day of the calendar, or its last
         return None
     return named[1], named[2], time
-
-
-def _read_keys(path: Path) -> dict[str, "RSAPublicKey"]:
-    """Public keys by fingerprint."""
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
-
-    try:
-        content = path.read_bytes()
-        if content.lstrip().startswith(b"{"):
-            listed = json.loads(content)["PublicKeyList"]
-            if not listed:
-                raise ValueError("the list is empty; AWS lists the keys of one Region, from --start-time on")
-            return {key["Fingerprint"]: _rsa(load_der_public_key(base64.b64decode(key["Value"]))) for key in listed}
-        if content.lstrip().startswith(b"-----"):
-            alone = _rsa(load_pem_public_key(content))
-        else:
-            alone = _rsa(load_der_public_key(base64.b64decode(content, validate=False)))
-        return {_fingerprint(alone): alone}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, UnsupportedAlgorithm, binascii.Error) as error:
-        why = getattr(error, "strerror", None) or error
-        cure = "give the output of `aws cloudtrail list-public-keys`, or one key as PEM or base64"
-        raise InputError(f"{path}: no public key ({why}); {cure}") from error
-
-
-def _rsa(key: Any) -> "RSAPublicKey":
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-
-    if not isinstance(key, RSAPublicKey):
-        raise TypeError("not an RSA key, as CloudTrail's are")
-    return key
-
-
-def _fingerprint(key: "RSAPublicKey") -> str:
-    """CloudTrail's name of a key: the MD5 of its PKCS #1 form, as AWS's example of list-public-keys shows."""
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-    return hashlib.md5(key.public_bytes(Encoding.DER, PublicFormat.PKCS1), usedforsecurity=False).hexdigest()

@@ -450,7 +450,7 @@ def test_the_command_says_what_was_proven(folder, tmp_path, public_key):
         + verified
         + "2 signatures verified, 1 not in this "
         "folder: a digest's signature is in the next digest, and in the metadata of its own S3 object\n"
-        "1 log files match only a digest whose signature was not verified\n",
+        "1 log file matched only by a digest whose signature was not verified\n",
     )
     done = trailsight("verify", folder, "--public-key", other)
     assert done.exit_code == 3
@@ -465,9 +465,21 @@ def test_the_command_says_what_was_proven(folder, tmp_path, public_key):
         f"  {ACCOUNT} eu-central-1 my-trail_us-east-1: only from 2024-05-06T00:00:00Z to 2024-05-06T02:00:00Z\n"
         in done.stdout
     )
-    assert "1 log files not checked: they are newer than the newest digest\n" in done.stdout
+    assert "1 log file not checked: newer than the newest digest\n" in done.stdout
     found = json.loads(trailsight("verify", folder, "--json").stdout)
     assert (found["ok"], found["pending"], len(found["spans"])) == (False, 1, 2)
+
+
+def test_a_kind_of_finding_that_is_met_often_is_cut_short(folder, monkeypatch):
+    """The first ones of each kind are printed, and how many more there are; --json has all."""
+    monkeypatch.setattr("cli.verify.SHOWN", 2)
+    for hour in range(3):
+        (folder / log(hour)).unlink()
+    done = trailsight("verify", folder)
+    assert done.exit_code == 3
+    assert [line.split(":")[0] for line in done.stdout.splitlines()].count("missing") == 3
+    assert "\nmissing: ... and 1 more; --json lists all\n" in done.stdout
+    assert len(json.loads(trailsight("verify", folder, "--json").stdout)["findings"]) == 3
 
 
 def test_logs_in_s3_are_refused():
