@@ -57,6 +57,7 @@ _CODE = """
 import resource, sys, duckdb
 connection = duckdb.connect()
 connection.execute("SET threads = 1; SET TimeZone = 'UTC'; SET enable_external_file_cache = false")
+connection.execute("SET enable_progress_bar = false")  # else it is printed where the numbers are
 count = len(connection.execute(sys.argv[1]).fetchall())
 def read():  # all that read calls gave, from the disk or from its cache
     return int(open("/proc/self/io").readline().split()[1])

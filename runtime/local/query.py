@@ -39,6 +39,8 @@ def open_lake(lake: Path) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:")
     prepare(connection)
     connection.execute("SET TimeZone = 'UTC'")
+    # Unless told, DuckDB draws a bar over the output of a query that takes two seconds, though the setting says false.
+    connection.execute("SET enable_progress_bar = false")
     connection.execute("SET parquet_metadata_cache = true")  # footers are read twice: for the columns, for the rows
     # DuckDB's files there are readable by all: the folder, of a name that nobody can guess, is not.
     spill = tempfile.mkdtemp(prefix="trailsight-")

@@ -84,6 +84,27 @@ def test_a_query_too_large_for_the_machine_is_no_wrong_query(lake, little_memory
     assert "\n" not in str(raised.value)
 
 
+def test_a_long_query_draws_nothing_over_its_answer(lake, monkeypatch, capfd):
+    """DuckDB's progress bar goes to standard output, where a script expects CSV or JSON: none is drawn.
+
+    It would be after two seconds; here after a millisecond.
+    """
+    connect = duckdb.connect
+
+    def soon(*arguments):
+        connection = connect(*arguments)
+        connection.execute("SET progress_bar_time = 1")
+        return connection
+
+    long = "SELECT count(*) FROM range(60000) WHERE levenshtein(repeat(range::VARCHAR, 9), repeat('a', 30)) < 0"
+    soon(":memory:").execute(long)
+    assert "100%" in capfd.readouterr().out
+    monkeypatch.setattr(duckdb, "connect", soon)
+    with open_lake(lake) as connection:
+        connection.execute(long)
+    assert capfd.readouterr().out == ""
+
+
 def test_what_a_query_spills_is_nobody_elses(lake, tmp_path, monkeypatch):
     """Rows that do not fit in memory lie in a folder of a new name that others cannot read, until the lake is closed."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
