@@ -161,7 +161,9 @@ def _unwrap(document: bytes, level: dict[str, bytes]) -> Iterator[bytes | Broken
     else:
         key = ""
     if not key or (key == "detail" and "detail-type" not in level):
-        yield Broken(document, f"not an event: an object with {', '.join(sorted(level)[:4]) or 'nothing in it'}")
+        keys = sorted(level)[:4]
+        what = f"the key{'s' * (len(keys) > 1)} {', '.join(keys)}" if keys else "nothing in it"
+        yield Broken(document, f"not an event: an object with {what}")
     elif _is_twice(key, document):
         yield Broken(document, f"{key} stands in it twice")
     elif key == "detail":

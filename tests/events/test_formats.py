@@ -247,7 +247,7 @@ def test_an_empty_log_file_has_no_records(content):
         (packed(log_file(A, B)) + b"junk" * 9, "gzip is damaged: "),
         (packed(log_file(A, B))[:60] + b"\0\0\0\0" + packed(log_file(A, B))[64:], "gzip is "),
         (b"hello", "not CloudTrail: it begins with b'hello'"),
-        (b'{"awsAccountId":"1","logFiles":[]}', "not CloudTrail: an object with awsAccountId, logFiles"),
+        (b'{"awsAccountId":"1","logFiles":[]}', "not CloudTrail: an object with the keys awsAccountId, logFiles"),
         (b"{}", "not CloudTrail: an object with nothing in it"),
         (b'{"Records":{}}', "not CloudTrail: Records is not an array"),
         (b'{"a":', "not CloudTrail: not a JSON object"),
@@ -349,10 +349,10 @@ def test_a_broken_event_beside_others_stops_none():
 def test_many_pieces_that_are_no_events_are_given_one_by_one(monkeypatch):
     """Other documents before the first event are held back a while only."""
     monkeypatch.setattr("runtime.events.documents.HELD", 2)
-    other = Broken(b'{"y":1}', "not an event: an object with y")
+    other = Broken(b'{"y":1}', "not an event: an object with the key y")
     assert cut(b'{"y":1}\n' * 3) == [other] * 3
     assert cut(b'{"y":1}\n' * 2 + A) == [other, other, A]
-    with pytest.raises(BadFile, match="^not CloudTrail: an object with y$"):
+    with pytest.raises(BadFile, match="^not CloudTrail: an object with the key y$"):
         cut(b'{"y":1}\n' * 2)
 
 
@@ -362,7 +362,7 @@ def test_a_broken_json_line_stops_no_other():
     assert found == [
         A,
         Broken(b'{"x":', "not a JSON object"),
-        Broken(b'{"y":1}', "not an event: an object with y"),
+        Broken(b'{"y":1}', "not an event: an object with the key y"),
         B,
     ]
 

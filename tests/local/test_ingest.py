@@ -248,7 +248,7 @@ def test_bad_input_stops_nothing_and_keeps_its_bytes(logs, lake):
         f"{cut}: quarantined: gzip is cut short",
         f"{empty}: quarantined: no records in it",
         f"{good}: record 2: not JSON: Expecting value (and 2 more)",
-        f"{other}: quarantined: not CloudTrail: an object with hello",
+        f"{other}: quarantined: not CloudTrail: an object with the key hello",
     ]
     lines = quarantine(lake.root)
     assert Counter(line["kind"] for line in lines) == {"record": 3, "file": 3}
