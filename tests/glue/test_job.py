@@ -138,10 +138,9 @@ def reader(request, job, monkeypatch) -> list[str]:
     return ["--JOB_NAME", "j", "--namespace", ""]
 
 
+@pytest.mark.parametrize("reader", ["glue"], indirect=True)
 def test_bookmarks_go_by_the_time_of_a_flat_file(job, reader):
     """On Glue, what was flattened anew is read again, and what is older than a run is not, in whatever folder."""
-    if not reader:
-        pytest.skip("plain Spark reads all that is there")
     put(job.source, DAY, "f1", flat("e1"))
     put(job.source, DAY, "f2", flat("e2"))
     assert counts(job.run(*reader)) == (2, 2, 0, 0, 0)
