@@ -174,7 +174,7 @@ class Store:
         Where `ref` names a version, which says nothing of the others, only what was written of this content.
         """
         source = metadata_source(ref.uri)
-        for key in (f"{stem}{suffix}", f"{stem}.{_hash(ref.uri)}{suffix}"):
+        for key in _names(stem, suffix, ref.uri, etag):
             there = self._head(key, deadline)
             if there is None or there.get("source") != source:
                 continue

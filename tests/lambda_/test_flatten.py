@@ -390,6 +390,18 @@ def test_a_mended_log_file_leaves_quarantine(s3):
     ]
 
 
+def test_a_log_file_that_was_mended_at_last_leaves_quarantine_whole(s3):
+    """However often its content changed and was no use: nothing of it stays, to come back with every replay."""
+    for content in (b"junk", b"other junk", b"more", b"and more"):
+        s3.add(LOGS, key(), content)
+        with pytest.raises(BadFile):
+            take(s3)
+    assert len([k for _, k in s3.objects if k.startswith("quarantine/")]) == 4
+    s3.add(LOGS, key(), log(event("e1")))
+    take(s3, ref(replace=True))
+    assert [k for _, k in s3.objects if k.startswith("quarantine/")] == []
+
+
 @pytest.mark.parametrize(
     "error",
     [
