@@ -15,7 +15,7 @@ from pyspark.sql.types import StringType
 from runtime.events.columns import Column
 from runtime.glue import write
 from runtime.glue.commit import Change, Run
-from runtime.glue.layout import Piece, hour, large, plan
+from runtime.glue.layout import Piece, is_day, large, plan
 from runtime.glue.load import EVENTS
 from runtime.glue.metrics import Metrics
 from runtime.glue.parse import DATE, EVENT
@@ -35,12 +35,14 @@ def compact(spark: SparkSession, lake: Storage, columns: Sequence[Column], at_le
     Columns that files have beside the declared ones stay. Raises Unbalanced, and changes nothing, if a row is lost.
     """
     for folder in lake.folders(EVENTS):
+        if not is_day(day := folder.removeprefix(f"{DATE}=")):
+            continue
         files = [file for file in lake.files(f"{EVENTS}/{folder}") if file.path.endswith(write.PARQUET)]
         of_run = Counter(map(_run, files))
         small = [file for file in files if file.size < SMALL_BYTES and of_run[_run(file)] == 1]
         small = small[:DELETE_KEYS]  # so that one call deletes them all
         if len(small) >= max(at_least, 2):
-            yield _join(spark, lake, columns, folder.removeprefix(f"{DATE}="), small)
+            yield _join(spark, lake, columns, day, small)
 
 
 def _run(file: File) -> str:
@@ -57,7 +59,8 @@ def _join(spark: SparkSession, lake: Storage, columns: Sequence[Column], day: st
     pieces = []
     if large(days):
         account = F.coalesce(F.col(EVENT[0]), F.lit("")).alias("account")
-        counted = old.groupBy(account, hour(F.col("eventtime")).alias("hour")).count().collect()
+        hour = F.translate(F.substring(F.col("eventtime").cast("string"), 1, 13), " ", "T").alias("hour")
+        counted = old.groupBy(account, hour).count().collect()
         pieces = [Piece(day, row["count"], row["account"], row["hour"]) for row in counted]
     metrics.written = write.write_rows(spark, lake, run, old, plan(days, pieces))
     metrics.check()

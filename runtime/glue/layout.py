@@ -4,8 +4,9 @@ A slot is one task and, per day, one file. Days of many rows are cut where the l
 hour), so that a query for an account or an hour opens few files; small days share a slot.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from pyspark.sql import Column as Expression
 from pyspark.sql import DataFrame, SparkSession
@@ -28,28 +29,44 @@ class Piece:
     hour: str = ""
 
 
-def plan(days: Sequence[Piece], pieces: Sequence[Piece], size: int = SLOT_ROWS) -> list[tuple[Piece, int]]:
-    """A slot for each small day and for each piece of a large one, numbered from 0, in the lake's order.
+def plan(days: Sequence[Piece], pieces: Sequence[Piece], size: int = SLOT_ROWS) -> list[Piece]:
+    """The first piece of each slot, in the lake's order; a slot ends where the next one begins.
 
     `pieces` are those of the days that `large` names. A slot holds little more than `size` rows, unless a piece does.
     """
-    result: list[tuple[Piece, int]] = []
-    slot, filled = 0, 0
-    for piece in sorted((d for d in days if d.rows < 2 * size), key=lambda p: p.day):
-        if filled and filled + piece.rows > size:
-            slot, filled = slot + 1, 0
-        result.append((piece, slot))
-        filled += piece.rows
-    for day in sorted(large(days, size)):
-        own = sorted((p for p in pieces if p.day == day), key=lambda p: (p.account, p.hour))
-        share = sum(p.rows for p in own) / (sum(p.rows for p in own) // size)
-        slot, filled = slot + bool(result), 0
-        first, before = slot, 0
-        for piece in own:
-            slot = max(slot, first + int(before / share))
-            result.append((piece, slot))
-            before += piece.rows
-    return result
+    starts: list[Piece] = []
+    filled = 0
+    for day in sorted(days, key=lambda d: d.day):
+        own = sorted((p for p in pieces if p.day == day.day), key=lambda p: (p.account, p.hour))
+        if own:
+            starts += _cut(own, size)
+            filled = size  # the next day begins a slot
+        elif not starts or filled + day.rows > size:
+            starts.append(day)
+            filled = day.rows
+        else:
+            filled += day.rows
+    return starts
+
+
+def _cut(pieces: Sequence[Piece], size: int) -> Iterator[Piece]:
+    """The pieces of one day that begin a slot, so that each slot has its share."""
+    total = sum(piece.rows for piece in pieces)
+    share = total / (total // size)
+    slots, before = 0, 0
+    for piece in pieces:
+        if before >= slots * share:
+            yield piece
+            slots = int(before / share) + 1
+        before += piece.rows
+
+
+def is_day(text: str) -> bool:
+    """Whether a text is a day, `YYYY-MM-DD`."""
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def large(days: Iterable[Piece], size: int = SLOT_ROWS) -> list[str]:
@@ -57,27 +74,34 @@ def large(days: Iterable[Piece], size: int = SLOT_ROWS) -> list[str]:
     return [day.day for day in days if day.rows >= 2 * size]
 
 
-def hour(eventtime: Expression) -> Expression:
-    """`YYYY-MM-DDTHH` of an eventtime, text or timestamp."""
-    return F.translate(F.substring(eventtime.cast("string"), 1, 13), " ", "T")
-
-
-def laid_out(spark: SparkSession, rows: DataFrame, slots: Sequence[tuple[Piece, int]]) -> DataFrame:
-    """The rows, each in its slot's task, sorted."""
-    count = max((slot for _, slot in slots), default=0) + 1
-    cut = sorted({piece.day for piece, _ in slots if piece.hour})
-    key = F.col(DATE)
-    if cut:
-        account = F.coalesce(F.col("recipientaccountid"), F.lit(""))
-        key = F.when(key.isin(cut), F.concat_ws("/", key, account, hour(F.col("eventtime")))).otherwise(key)
+def laid_out(spark: SparkSession, rows: DataFrame, starts: Sequence[Piece]) -> DataFrame:
+    """The rows, each in its slot's task, sorted, its day as a date; `starts` are the slots' first pieces."""
+    count = max(len(starts), 1)
     routes = _routes(spark, count)
-    table = spark.createDataFrame(
-        [(f"{p.day}/{p.account}/{p.hour}" if p.hour else p.day, routes[slot]) for p, slot in slots],
-        "_key string, _route int",
-    )
-    routed = rows.withColumn("_key", key).join(F.broadcast(table), "_key", "left")
+
+    def among(first: int, end: int) -> Expression:
+        """The route of a row that stands in one of these slots."""
+        if end - first < 2:
+            return F.lit(routes[first])
+        middle = (first + end) // 2
+        return F.when(_is_before(starts[middle]), among(first, middle)).otherwise(among(middle, end))
+
+    # A date is compared sooner than text; and Spark copies each row to see to it that a folder's text is not empty.
+    day = F.col(DATE).cast("date")
     order = (F.col(DATE), *(F.col(name).asc_nulls_last() for name in SORT))
-    return routed.repartition(count, "_route").drop("_key", "_route").sortWithinPartitions(*order)
+    # By an expression: a column of its own would have to be taken out of each row again, by one more copy.
+    return rows.withColumn(DATE, day).repartition(count, among(0, count)).sortWithinPartitions(*order)
+
+
+def _is_before(start: Piece) -> Expression:
+    """Whether a row stands before a slot in the lake's order."""
+    day = F.lit(date.fromisoformat(start.day))
+    is_earlier = F.col(DATE) < day
+    if not start.hour:
+        return is_earlier
+    account, time = F.coalesce(F.col(SORT[0]), F.lit("")), F.lit(f"{start.hour}:00:00").cast("timestamp_ntz")
+    in_account = (account < start.account) | ((account == start.account) & (F.col(SORT[1]) < time))
+    return is_earlier | ((F.col(DATE) == day) & in_account)
 
 
 def _routes(spark: SparkSession, count: int) -> list[int]:

@@ -20,7 +20,7 @@ from runtime.glue import write
 from runtime.glue.arguments import Days
 from runtime.glue.commit import Change, Run
 from runtime.glue.dedupe import DIFFERS, DUPLICATE, FATE, KEPT, content, lake_rows, resolved, suspects
-from runtime.glue.layout import Piece, hour, large, plan
+from runtime.glue.layout import Piece, is_day, large, plan
 from runtime.glue.metrics import Metrics
 from runtime.glue.parse import DATE, EVENT, HASH, KEYS, REASON, keys, parsed, rows
 from runtime.glue.storage import Storage
@@ -53,13 +53,13 @@ class Load:
         metrics = self.metrics
         try:
             found = keys(self.lines).withColumn(_IN, F.lit(True)) if self.rebuild is None else self._exact()
-            found = self._cache(found.select(DATE, HASH, _IN, EVENT[0], hour(F.col("eventtime")).alias("_hour")))
+            found = self._cache(found.select(DATE, HASH, _IN, EVENT[0], F.substring("eventtime", 1, 13).alias("_hour")))
             days = self._count(found)
             old = None if self.rebuild is None else self._held(self._existing(None))
             new, carried = self._new(found, days, old)
             if days or carried is not None:
-                slots = plan(days, self._pieces(found, large(days)))
-                metrics.written = write.write_rows(self.spark, self.lake, self.run, new, slots)
+                starts = plan(days, self._pieces(found, large(days)))
+                metrics.written = write.write_rows(self.spark, self.lake, self.run, new, starts)
                 if old is not None:
                     self._set_aside_replaced(old)
             if metrics.missing:
@@ -81,7 +81,7 @@ class Load:
         days: list[Piece] = []
         for row in found.groupBy(DATE, _IN).count().collect():
             metrics.read += row["count"]
-            if not row[_IN] or row[DATE] is None:
+            if not row[_IN] or not is_day(row[DATE] or ""):
                 continue
             if self.rebuild is not None and row[DATE] not in self.rebuild:
                 metrics.outside += row["count"]

@@ -20,6 +20,7 @@ KEYS = ("eventtime", *EVENT)
 REASON = "_reason"
 HASH = "_hash"
 _ONCE = "_once"
+_TIME = r"^(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z\z"
 # Spark's parser stops after the first value of a line and says nothing of the rest. So each line is parsed as the first
 # of two values of a map: whatever follows its object then breaks the map, or makes it longer, or hides the second. No
 # line can know the keys.
@@ -36,15 +37,21 @@ def parsed(lines: DataFrame, names: Iterable[str]) -> DataFrame:
     wrapped = F.concat(F.lit(f'{{"{_LINE}":'), F.col("value"), F.lit(f',"{_END}":null}}'))
     # A number that cannot be computed twice keeps a filter on it above the parse, which would be done again below.
     once = F.monotonically_increasing_id().alias(_ONCE)
-    row = lines.select(*LINE, once, F.from_json(wrapped, schema.json()).alias("_both"))
-    row = row.withColumn("_row", F.map_values("_both")[0])
+    both = F.from_json(wrapped, schema.json())
+    key = F.map_keys(both)
+    is_whole = F.coalesce((F.size(key) == 2) & (key[0] == _LINE) & (key[1] == _END), F.lit(False))
+    row = lines.select(
+        *LINE,
+        once,
+        F.map_values(both)[0].alias("_row"),
+        is_whole.alias("_is_whole"),
+        is_text(F.col("value")).alias("_is_text"),
+    )
     columns = [F.col(f"_row.`{name}`").alias(name) for name in names]
     eventtime, identity = F.col("_row.eventtime"), F.col("_row.eventid")
-    key = F.map_keys("_both")
-    is_whole = (F.size(key) == 2) & (key[0] == _LINE) & (key[1] == _END) & F.col("_row").isNotNull()
     reason = (
-        F.when(~F.coalesce(is_whole, F.lit(False)), "not one JSON object of text values")
-        .when(~is_text(F.col("value")), "not UTF-8")  # the parser would put U+FFFD in its place
+        F.when(~F.col("_is_whole") | F.col("_row").isNull(), "not one JSON object of text values")
+        .when(~F.col("_is_text"), "not UTF-8")  # the parser would put U+FFFD in its place
         .when(eventtime.isNull(), "no eventtime")
         .when(instant(eventtime).isNull(), "eventtime is no time")
         .when(identity.isNull(), "no eventid")
@@ -55,29 +62,13 @@ def parsed(lines: DataFrame, names: Iterable[str]) -> DataFrame:
 
 
 def keys(lines: DataFrame) -> DataFrame:
-    """What identifies each line's event: `eventtime` as text, account, `eventdate` and `_hash`; cheap, by text search.
+    """What identifies each line's event: `eventtime` as text, account, `eventdate` and `_hash`; cheaper than `parsed`.
 
-    A key's text `"eventid":"` stands in a flat line only where that key does: in a string its quotes would be escaped.
-    What is not written that way is parsed. A line that is no row has some key too, or none: it meets no row's.
+    A line that is no row has some key too, or none: it meets no row's.
     """
-    line = F.col("value")
     schema = StructType([StructField(name, StringType()) for name in KEYS])
-    slow = F.from_json("value", schema)
-    found = {name: F.substring_index(F.substring_index(line, f'"{name}":"', -1), '"', 1) for name in KEYS}
-    searched = lines.select("value", *(text.alias(f"_{name}") for name, text in found.items()))
-    nothing = "{"  # what the search gives where the key is not
-    # Escapes and letters beyond ASCII have several spellings; the search would take them for different events.
-    odd = ~line.startswith('{"') | (F.col("_eventid") == nothing) | (F.col("_eventtime") == nothing)
-    for name in KEYS:
-        text = F.col(f"_{name}")
-        odd |= text.contains("\\") | (F.length(text) != F.octet_length(text))
-    account = EVENT[0]
-    without = F.col(f"_{account}") == nothing
-    odd |= without & line.contains(f'"{account}"')
-    values = {name: F.when(odd, slow[name]).otherwise(F.col(f"_{name}")) for name in KEYS}
-    values[account] = F.when(odd, slow[account]).when(~without, F.col(f"_{account}"))
-    named = searched.select(*(value.alias(name) for name, value in values.items()))
-    return named.withColumn(DATE, F.substring("eventtime", 1, 10)).withColumn(HASH, event_hash())
+    found = lines.select(F.from_json("value", schema).alias("_keys")).select("_keys.*")
+    return found.withColumn(DATE, F.substring("eventtime", 1, 10)).withColumn(HASH, event_hash())
 
 
 def rows(lines: DataFrame, columns: Iterable[Column]) -> DataFrame:
@@ -89,15 +80,15 @@ def rows(lines: DataFrame, columns: Iterable[Column]) -> DataFrame:
 
 
 def is_text(line: Expression) -> Expression:
-    """Whether the bytes of a line are UTF-8."""
-    content = line.cast("binary")
-    return F.encode(F.decode(content, "UTF-8"), "UTF-8") == content
+    """Whether the bytes of a line are UTF-8: what is not comes back as U+FFFD."""
+    return F.encode(line, "UTF-8") == line.cast("binary")
 
 
 def instant(text: Expression) -> Expression:
     """Timestamp without zone of `YYYY-MM-DDTHH:MM:SS[.ffffff]Z`; null for any other text."""
-    shaped = F.length(text).between(20, 27) & text.endswith("Z") & (F.substring(text, 11, 1) == "T")
-    return F.when(shaped, text.cast("timestamp_ntz"))
+    # Cast without its Z: to read a zone, Spark compiles two patterns anew for each row.
+    without_zone = text.substr(F.lit(1), F.length(text) - 1)
+    return F.when(text.rlike(_TIME), without_zone.cast("timestamp_ntz"))
 
 
 def event_hash() -> Expression:

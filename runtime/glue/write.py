@@ -21,13 +21,11 @@ _REASONS = {
 }
 
 
-def write_rows(
-    spark: SparkSession, lake: Storage, run: Run, rows: DataFrame, slots: Sequence[tuple[Piece, int]]
-) -> int:
+def write_rows(spark: SparkSession, lake: Storage, run: Run, rows: DataFrame, starts: Sequence[Piece]) -> int:
     """Stage the rows as the lake's Parquet files; their number, from the files' footers."""
     path = lake.uri(run.staged(ROWS))
     (
-        laid_out(spark, rows, slots)
+        laid_out(spark, rows, starts)
         .write.partitionBy(DATE)
         .option("parquet.block.size", ROW_GROUP_BYTES)
         .option("maxRecordsPerFile", 2 * SLOT_ROWS)  # an account's hour that is larger than any file should be

@@ -5,6 +5,7 @@ import importlib
 import json
 import os
 import re
+import shutil
 from base64 import b64decode
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -483,6 +484,20 @@ def test_compaction_joins_small_files(job):
     assert job.left() == []
 
 
+def test_compaction_leaves_alone_what_is_no_day(job):
+    """A folder that is not named by a day is none of the lake's, whatever lies in it."""
+    put(job.source, DAY, "f", flat("e1"))
+    job.run()
+    day, other = job.lake / f"parquettrails/eventdate={DAY}", job.lake / "parquettrails/eventdate=2024-5-6"
+    day.rename(other)
+    [file] = other.glob("*.parquet")
+    for number in range(3):
+        shutil.copy(file, other / f"copy{number}-0.parquet")
+    before = job.files()
+    assert job.compact("--smallfiles", "2") == []
+    assert job.files() == before
+
+
 def test_compaction_keeps_columns_that_are_no_longer_declared(job):
     """A column that only old files have survives, behind the declared ones."""
     for number, promote in enumerate([("requestParameters.color",), ("requestParameters.size",)]):
@@ -519,7 +534,7 @@ def test_counts_that_do_not_balance_commit_nothing(job, monkeypatch):
     put(job.source, DAY, "f", flat("e1"), flat("e2"))
     real = write.laid_out
     with monkeypatch.context() as patch:
-        patch.setattr(write, "laid_out", lambda spark, rows, slots: real(spark, rows.limit(1), slots))
+        patch.setattr(write, "laid_out", lambda spark, rows, starts: real(spark, rows.limit(1), starts))
         with pytest.raises(Unbalanced, match="nothing was committed"):
             job.run()
     assert (job.files(), job.records()) == ([], [])
