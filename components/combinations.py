@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from components.cron import days, is_daily, shortest_gap, starts
+from components.cron import days, is_daily, most_days, shortest_gap, starts
 from components.defaults import DEFAULTS
 from components.fields import Path, dotted, fields
 from components.mistakes import Mistake
@@ -342,6 +342,17 @@ def _retention(settings: Any, _: Names) -> Rules:
                 " make it at least as many",
                 (("lake", "job", "days"),),
             )
+    schedule = lake["catalog"]["crawl_schedule"]
+    is_own = schedule != lake["job"]["schedule"]
+    path: Path = ("lake", "catalog", "crawl_schedule") if is_own else ("lake", "job", "schedule")
+    between = most_days(schedule)
+    if between is not None and between >= lake["flatfiles_days"]:
+        yield Mistake(
+            ("lake", "flatfiles_days"),
+            f"{lake['flatfiles_days']} days are no more than the {between} between two runs of {dotted(path)}:"
+            f" {schedule}; events would expire before a run has seen them; keep them longer, or start more runs",
+            (path,),
+        )
 
 
 def _schedules(settings: Any, _: Names) -> Rules:

@@ -1,10 +1,16 @@
-"""When a Glue cron expression starts: the minutes of each of its days, and whether those are all days."""
+"""When a Glue cron expression starts: the minutes of each of its days, and how far apart those days are."""
 
 import re
+from collections.abc import Sequence
+from datetime import date
 from itertools import pairwise
+from operator import contains
 
 MINUTES_OF_DAY = 24 * 60
 _EVERY = {"*", "?", "*/1", "1/1"}
+_MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
+_WEEKDAYS = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
+_CALENDAR = range(date(2001, 1, 1).toordinal(), date(2013, 1, 1).toordinal())  # every kind of year, and 29 February
 
 
 def starts(cron: str) -> list[int]:
@@ -51,6 +57,35 @@ def longest_gap(cron: str) -> int | None:
     """
     gaps = _gaps(cron)
     return max(gaps) if is_daily(cron) else None
+
+
+def most_days(cron: str) -> int | None:
+    """The most days between two of its days; None where it has none, or says them by a year, L, W or #.
+
+    >>> most_days("cron(5 * * * ? *)"), most_days("cron(0 3 ? * MON-FRI *)"), most_days("cron(0 3 L * ? *)")
+    (1, 3, None)
+    """
+    if is_daily(cron):
+        return 1
+    of_month, months, weekdays, year = days(cron)
+    try:
+        wanted = _days(of_month, 31), _days(months, 12, _MONTHS), _days(weekdays, 7, _WEEKDAYS)
+    except ValueError:
+        return None
+    found = [at for at in _CALENDAR if all(map(contains, wanted, _of(date.fromordinal(at))))]
+    return max((later - earlier for earlier, later in pairwise(found)), default=None) if year == "*" else None
+
+
+def _of(day: date) -> tuple[int, int, int]:
+    """Day of the month, month, and weekday from Sunday, 1, on."""
+    return day.day, day.month, day.isoweekday() % 7 + 1
+
+
+def _days(text: str, last: int, names: Sequence[str] = ()) -> list[int]:
+    """The numbers, from 1 on, that a field of days gives; ValueError for one that needs a calendar of its own."""
+    for number, name in enumerate(names, 1):
+        text = text.replace(name, str(number))
+    return _numbers(re.sub(r"\*(/|$)", rf"1-{last}\1", text), last + 1, "a day")
 
 
 def _gaps(cron: str) -> list[int]:

@@ -5,7 +5,7 @@ import pytest
 
 from components.checks import check, hints, mistakes
 from components.combinations import COMBINATIONS
-from components.cron import longest_gap, shortest_gap
+from components.cron import longest_gap, most_days, shortest_gap
 from components.defaults import complete
 from components.mistakes import SettingsError
 from components.names import Names, Where
@@ -297,6 +297,30 @@ def said(args, region: str = "eu-central-1", name: str = "acme") -> list[str]:
             {"lake": {"job": {"days": 31}}},
             [
                 "lake.flatfilesDays: 30 days are fewer than the lake.job.days: 31 that a run looks into; make it at least as many"
+            ],
+        ),
+        ({"lake": {"flatfiles_days": 32, "job": {"schedule": "cron(0 3 1 * ? *)"}}}, []),
+        (
+            {"lake": {"job": {"schedule": "cron(0 3 1 * ? *)"}}},
+            [
+                (
+                    "lake.flatfilesDays: 30 days are no more than the 31 between two runs of lake.job.schedule:"
+                    " cron(0 3 1 * ? *); events would expire before a run has seen them; keep them longer, or start more runs"
+                )
+            ],
+        ),
+        (
+            {
+                "lake": {
+                    "flatfiles_days": 7,
+                    "catalog": {"mode": "crawled", "crawl_schedule": "cron(0 5 ? * SUN *)"},
+                },
+            },
+            [
+                (
+                    "lake.flatfilesDays: 7 days are no more than the 7 between two runs of lake.catalog.crawlSchedule:"
+                    " cron(0 5 ? * SUN *); events would expire before a run has seen them; keep them longer, or start more runs"
+                )
             ],
         ),
         (
@@ -680,3 +704,26 @@ def test_who_leaves_days_out_is_told_that_there_is_no_alarm() -> None:
     crawled = {"catalog": {"mode": "crawled", "crawl_schedule": "cron(0 3 1 * ? *)"}}
     assert hints(complete({"lake": crawled}), names) == [f"lake.catalog.crawlSchedule: cron(0 3 1 * ? *) {without}"]
     assert hints(complete({"lake": {"enabled": False, "job": {"schedule": "cron(0 3 ? * MON *)"}}}), names) == []
+
+
+@pytest.mark.parametrize(
+    ("cron", "most"),
+    [
+        ("cron(5 * * * ? *)", 1),
+        ("cron(5 3 ? * SUN *)", 7),
+        ("cron(5 3 ? * 2-6 *)", 3),
+        ("cron(5 3 ? * MON,THU *)", 4),
+        ("cron(5 3 */2 * ? *)", 2),
+        ("cron(5 3 1,15 * ? *)", 17),
+        ("cron(5 3 31 * ? *)", 61),
+        ("cron(5 3 1 JAN-JUN ? *)", 214),
+        ("cron(5 3 29 FEB ? *)", 1461),
+        ("cron(5 3 30 2 ? *)", None),
+        ("cron(5 3 L * ? *)", None),
+        ("cron(5 3 ? * 6#3 *)", None),
+        ("cron(5 3 1 * ? 2030)", None),
+    ],
+)
+def test_the_most_days_between_runs(cron: str, most: int | None) -> None:
+    """Counted on a calendar that has every kind of year."""
+    assert most_days(cron) == most
