@@ -13,7 +13,7 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from runtime.glue.session import configured
 from runtime.glue.source import marked
-from runtime.glue.storage import File, Storage, read
+from runtime.glue.storage import File, Storage, noted
 
 VERIFIED = "_state/verified.json"
 _MARGIN = timedelta(hours=1)  # bookmarks too look back: S3 may show files out of the order of their times
@@ -79,10 +79,8 @@ class Glue:
 
 def unverified(lake: Storage, files: Sequence[File]) -> list[File]:
     """The files written since those that an earlier run verified; all if that is not known."""
-    if not lake.exists(VERIFIED):
-        return list(files)
-    until = datetime.fromisoformat(json.loads(read(lake, VERIFIED))["until"])
-    return [file for file in files if file.modified > until - _MARGIN]
+    until = noted(lake, VERIFIED, lambda text: datetime.fromisoformat(json.loads(text)["until"]))
+    return [file for file in files if until is None or file.modified > until - _MARGIN]
 
 
 def verified(lake: Storage, files: Sequence[File]) -> None:

@@ -18,7 +18,7 @@ from pyspark.sql import functions as F  # noqa: N812
 from runtime.events import late
 from runtime.glue.arguments import Days
 from runtime.glue.parse import LINE
-from runtime.glue.storage import File, Storage, read
+from runtime.glue.storage import File, Storage, noted
 
 SUFFIX = ".gz"
 LOOKED = "_state/looked.json"
@@ -85,7 +85,7 @@ def marked(text: DataFrame) -> DataFrame:
 
 
 def _looked(lake: Storage) -> date | None:
-    return date.fromisoformat(json.loads(read(lake, LOOKED))["day"]) if lake.exists(LOOKED) else None
+    return noted(lake, LOOKED, lambda text: date.fromisoformat(json.loads(text)["day"]))
 
 
 def _marked(source: Storage, since: date) -> list[Days]:

@@ -2,16 +2,17 @@
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, TypeVar
 
 from runtime.folder import held, sync
 
+T = TypeVar("T")
 DELETE_KEYS = 1_000  # what one DeleteObjects call takes
 COPY_BYTES = 128 << 20  # part of a server-side copy
 THREADS = 16
@@ -83,6 +84,17 @@ def read(place: Storage, path: str) -> bytes:
     """All bytes of a file. Raises OSError where there is none."""
     with place.open(path) as stream:
         return stream.read()
+
+
+def noted(place: Storage, path: str, meaning: Callable[[str], T]) -> T | None:
+    """What `meaning` makes of what an earlier run noted; None without it, or if it is spoilt, which the log says."""
+    if not place.exists(path):
+        return None
+    try:
+        return meaning(read(place, path).decode())
+    except (ValueError, LookupError, TypeError):
+        print(f"{place.uri(path)}: cannot be read, and is taken for lost", flush=True)  # noqa: T201 - the job's log
+        return None
 
 
 class _Folder:

@@ -50,6 +50,14 @@ def test_the_first_run_looks_into_every_folder(flats, lake):
     assert source.recent(flats, lake, 3, TODAY) == flats.folders("")
 
 
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'{"day":null}', b'{"day":"x"}', b"\xff"])
+def test_a_note_that_cannot_be_read_is_taken_for_lost(flats, lake, capsys, content):
+    """Every folder is looked into, as before the first run, and the log says why."""
+    lake.put(source.LOOKED, content)
+    assert source.recent(flats, lake, 3, TODAY) == flats.folders("")
+    assert capsys.readouterr().out == f"{lake.uri(source.LOOKED)}: cannot be read, and is taken for lost\n"
+
+
 def test_a_job_that_stood_still_looks_further_back(flats, lake):
     """Days are counted back from the last run that looked."""
     source.looked(lake, TODAY - timedelta(1))
