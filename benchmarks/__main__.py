@@ -18,6 +18,7 @@ from benchmarks.data import REAL
 from runtime.operations import cost
 
 Rows = list[dict[str, Any]]
+WIDTH = 200  # of what goes to a file: in 80 columns, which is taken for one, numbers are cut
 
 
 def _tables(events: int, rounds: int) -> dict[str, tuple[str, Callable[[], Rows]]]:
@@ -83,6 +84,8 @@ def _show(title: str, rows: list[dict[str, Any]]) -> None:
     for row in rows:
         shown.add_row(*(str(row.get(name, "")) for name in names))
     console = Console()
+    if not console.is_terminal:
+        console.width = WIDTH
     console.print(shown)
     console.print()
 

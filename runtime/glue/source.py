@@ -22,7 +22,8 @@ from runtime.glue.storage import File, Storage, noted
 
 SUFFIX = ".gz"
 LOOKED = "_state/looked.json"
-_LOG_DAY = r"_(\d{4})(\d\d)(\d\d)T\d{4,6}Z"
+# Where a log file's path says its day, by which the flattener chose the folder: the name, or else the folders.
+_LOG_DAYS = (r"_(\d{4})(\d\d)(\d\d)T\d{4,6}Z", r"/(\d{4})/(\d\d)/(\d\d)/[^/]*$")
 
 
 def recent(source: Storage, lake: Storage, days: int, today: date) -> list[str]:
@@ -57,9 +58,9 @@ def feeding(source: Storage, days: Days, lake: DataFrame | None) -> list[str]:
     """
     wanted = [Days(days.first, (date.fromisoformat(days.last) + timedelta(1)).isoformat())]
     if lake is not None:
-        parts = (F.regexp_extract("sourcefile", _LOG_DAY, group) for group in (1, 2, 3))
-        named = lake.select(F.concat_ws("-", *parts).alias("day")).distinct().collect()
-        wanted += [Days(row["day"], row["day"]) for row in named]
+        said = [[F.regexp_extract("sourcefile", day, group) for group in (1, 2, 3)] for day in _LOG_DAYS]
+        days = F.explode(F.array(*(F.concat_ws("-", *parts) for parts in said)))
+        wanted += [Days(row["day"], row["day"]) for row in lake.select(days.alias("day")).distinct().collect()]
     return _existing(source, wanted)
 
 

@@ -413,6 +413,15 @@ def test_rebuild_brings_a_new_column_to_old_rows(job):
     assert job.run("--promote", ",".join(new), "--folders", f"{DAY}..{DAY}")["written"] == 0
 
 
+def test_a_rebuild_finds_a_renamed_log_file_by_its_folders(job):
+    """A late event's flat file is read anew, and not taken over as it was, though its name does not say the day."""
+    file = "111122223333/CloudTrail/us-east-1/2024/06/20/renamed"
+    put(job.source, "2024-06-20", "renamed", flat("late", f"{DAY}T01:00:00Z", file))
+    assert counts(job.run()) == (1, 1, 0, 0, 0)
+    metrics = job.run("--rebuild", f"{DAY}..{DAY}")
+    assert (metrics["read"], metrics["written"], metrics["carried"]) == (1, 1, 0)
+
+
 def test_a_rebuild_changes_no_row_in_silence(job):
     """The lake's copy of an event stays while a flat file has it; else it is set aside, and counted."""
 
