@@ -15,6 +15,7 @@ from pyspark.sql import functions as F  # noqa: N812
 from runtime.glue.parse import DATE
 
 SLOT_ROWS = 524_288  # 20 to 100 MB: docs/benchmarks.md has 41 and 98 bytes a row, and a file up to twice the rows
+MOST_SLOTS = 400  # Spark plans so many in seconds, ten times as many in minutes; above it they are larger
 ROW_GROUP_BYTES = 16 << 20
 SORT = ("recipientaccountid", "eventtime", "eventid")
 
@@ -32,14 +33,18 @@ class Piece:
 def plan(days: Sequence[Piece], pieces: Sequence[Piece], size: int = SLOT_ROWS) -> list[Piece]:
     """The first piece of each slot, in the lake's order; a slot ends where the next one begins.
 
-    `pieces` are those of the days that `large` names. A slot holds little more than `size` rows, unless a piece does.
+    `pieces` are those of the days that `large` names. A slot holds little more than `size` rows, unless a piece does or
+    there would be too many slots.
     """
+    size = _size(days, size)
     starts: list[Piece] = []
     filled = 0
+    of_day: dict[str, list[Piece]] = {}
+    for piece in sorted(pieces, key=lambda p: (p.account, p.hour)):
+        of_day.setdefault(piece.day, []).append(piece)
     for day in sorted(days, key=lambda d: d.day):
-        own = sorted((p for p in pieces if p.day == day.day), key=lambda p: (p.account, p.hour))
-        if own:
-            starts += _cut(own, size)
+        if day.day in of_day:
+            starts += _cut(of_day[day.day], size)
             filled = size  # the next day begins a slot
         elif not starts or filled + day.rows > size:
             starts.append(day)
@@ -47,6 +52,10 @@ def plan(days: Sequence[Piece], pieces: Sequence[Piece], size: int = SLOT_ROWS) 
         else:
             filled += day.rows
     return starts
+
+
+def _size(days: Iterable[Piece], least: int) -> int:
+    return max(least, sum(day.rows for day in days) // MOST_SLOTS)
 
 
 def _cut(pieces: Sequence[Piece], size: int) -> Iterator[Piece]:
@@ -69,8 +78,9 @@ def is_day(text: str) -> bool:
         return False
 
 
-def large(days: Iterable[Piece], size: int = SLOT_ROWS) -> list[str]:
+def large(days: Sequence[Piece], size: int = SLOT_ROWS) -> list[str]:
     """Days that are cut into several files."""
+    size = _size(days, size)
     return [day.day for day in days if day.rows >= 2 * size]
 
 

@@ -59,8 +59,8 @@ def feeding(source: Storage, days: Days, lake: DataFrame | None) -> list[str]:
     wanted = [Days(days.first, (date.fromisoformat(days.last) + timedelta(1)).isoformat())]
     if lake is not None:
         said = [[F.regexp_extract("sourcefile", day, group) for group in (1, 2, 3)] for day in _LOG_DAYS]
-        days = F.explode(F.array(*(F.concat_ws("-", *parts) for parts in said)))
-        wanted += [Days(row["day"], row["day"]) for row in lake.select(days.alias("day")).distinct().collect()]
+        named = F.explode(F.array(*(F.concat_ws("-", *parts) for parts in said))).alias("day")
+        wanted += [Days(row["day"], row["day"]) for row in lake.select(named).distinct().collect()]
     return _existing(source, wanted)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("pyspark")
 
-from runtime.glue.layout import Piece, large, plan
+from runtime.glue.layout import MOST_SLOTS, Piece, large, plan
 
 
 def begins(planned) -> list[tuple[str, str, str]]:
@@ -63,6 +63,16 @@ def test_an_hour_larger_than_a_slot_stays_whole():
     """A piece is not cut (the writer's row limit does that), and what follows it stands in a slot of its own."""
     pieces = [Piece("d", 1_000, "a", "h"), Piece("d", 10, "b", "h"), Piece("d", 10, "c", "h")]
     assert begins(plan([Piece("d", 1_020)], pieces, 100)) == [("d", "a", "h"), ("d", "b", "h")]
+
+
+def test_slots_grow_where_there_would_be_too_many():
+    """Of 100 days with 1,000 rows each, cut at 10 rows, there are not 10,000 slots but at most MOST_SLOTS and one a day."""
+    days = [Piece(f"2024-{1 + n // 28:02d}-{1 + n % 28:02d}", 1_000) for n in range(100)]
+    assert len(large(days, 10)) == 100
+    pieces = [Piece(day.day, 10, f"{n:03d}", "h") for day in days for n in range(100)]
+    starts = plan(days, pieces, 10)
+    assert MOST_SLOTS <= len(starts) <= MOST_SLOTS + 100
+    assert max(filled(starts, pieces)) <= 2 * 100_000 // MOST_SLOTS
 
 
 def test_nothing_to_plan():
