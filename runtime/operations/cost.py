@@ -29,8 +29,8 @@ class Factors:
     flattener_seconds_per_file: float = 0.25
     flattener_gb: float = 0.5  # lake.flattener.memoryMb
     files_per_call: float = 10.0  # lake.flattener.batchSize
-    # CPU of the executors by the table `spark` in docs/parquet-job.md: what 400,000 events more cost, times 2.5.
-    job_seconds: float = 170.0
+    # CPU of the executors by the table `spark` in docs/parquet-job.md: what 900,000 events more cost, for a million.
+    job_seconds: float = 110.0
     job_workers: float = 2.0  # lake.job.workers; G.1X: 1 DPU, 4 vCPU each; one is the driver
     cores_at_work: float = 4.0
     runs: float = 1.0  # of the job, for these million events
